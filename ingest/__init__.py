@@ -1,0 +1,1 @@
+"""File in; facts, text and playable products out. Knows neither the catalogue nor the search index."""

@@ -1,0 +1,1 @@
+"""The application: catalogue, API, pages, command line, worker."""

@@ -1,0 +1,1 @@
+"""HTTP for programs: one router per noun."""

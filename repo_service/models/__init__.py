@@ -1,0 +1,42 @@
+"""All tables, by noun."""
+
+from repo_service.models.base import Base, Moment, new_id
+from repo_service.models.catalogue import (
+    Collection,
+    CollectionItem,
+    Decision,
+    File,
+    Passage,
+    Resource,
+    Subject,
+)
+from repo_service.models.ingest import Audit, Blob, Counter, IndexState, Job, Lease, Outbox, Upload
+from repo_service.models.people import ApiKey, Division, Institution, LoginAttempt, Membership, Session, User
+
+__all__ = [
+    "ApiKey",
+    "Audit",
+    "Base",
+    "Blob",
+    "Collection",
+    "CollectionItem",
+    "Counter",
+    "Decision",
+    "Division",
+    "File",
+    "IndexState",
+    "Institution",
+    "Job",
+    "Lease",
+    "LoginAttempt",
+    "Membership",
+    "Moment",
+    "Outbox",
+    "Passage",
+    "Resource",
+    "Session",
+    "Subject",
+    "Upload",
+    "User",
+    "new_id",
+]

@@ -1,0 +1,1 @@
+"""Rules of the catalogue as plain functions; the first argument is the Context."""
