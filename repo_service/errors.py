@@ -105,3 +105,9 @@ class LostLease(XuehaiError):
     """This worker's lease on a step ended and another one may have it: stop and write nothing."""
 
     code = "lost_lease"
+
+
+class Misconfigured(XuehaiError):
+    """A setting has a value that this program cannot work with."""
+
+    code = "misconfigured"

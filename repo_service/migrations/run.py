@@ -1,0 +1,86 @@
+"""Runs migrations from inside the program: locked, with time limits, and again without harm."""
+
+import fcntl
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from alembic import command
+from alembic.config import Config
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import Connection
+
+from repo_service.db import Database
+
+HERE = Path(__file__).parent
+ADVISORY_LOCK = 0x7875_6568  # "xueh": one migration at a time in one PostgreSQL database
+LOCK_TIMEOUT = "5s"  # rather give up than stand in the way of everybody who waits behind this lock
+STATEMENT_TIMEOUT = "10min"
+
+
+def newest() -> str | None:
+    """The revision that this program's schema has."""
+    return ScriptDirectory(str(HERE)).get_current_head()
+
+
+def current(db: Database) -> str | None:
+    """The revision that the database is at; None when it is empty."""
+    with db.engine.connect() as connection:
+        return MigrationContext.configure(connection).get_current_revision()
+
+
+def upgrade(db: Database) -> bool:
+    """Bring the schema to the newest revision; answer whether anything was done. Safe from many processes at once."""
+    head = newest()
+    if current(db) == head:
+        return False
+    with _locked(db):
+        if current(db) == head:  # another process was faster
+            return False
+        with _connection(db) as connection:
+            command.upgrade(config(connection), "head")
+    return True
+
+
+def config(connection: Connection) -> Config:
+    """Alembic's configuration without a file; `env.py` takes the connection from it."""
+    found = Config(attributes={"connection": connection})
+    found.set_main_option("script_location", str(HERE))
+    found.set_main_option("path_separator", "os")
+    return found
+
+
+@contextmanager
+def _connection(db: Database) -> Iterator[Connection]:
+    """A connection that DDL may use: time limits on PostgreSQL; on SQLite keys unchecked while tables are rebuilt."""
+    engine = db.engine.execution_options(xuehai_write=True)
+    with engine.connect() as connection:
+        if not db.is_sqlite:
+            connection.exec_driver_sql(f"SET lock_timeout = '{LOCK_TIMEOUT}'")
+            connection.exec_driver_sql(f"SET statement_timeout = '{STATEMENT_TIMEOUT}'")
+            connection.commit()
+            yield connection
+            return
+        driver = connection.connection.driver_connection
+        assert driver is not None
+        driver.execute("PRAGMA foreign_keys=OFF")  # only outside of a transaction has it an effect
+        try:
+            yield connection
+        finally:
+            connection.rollback()
+            driver.execute("PRAGMA foreign_keys=ON")
+
+
+@contextmanager
+def _locked(db: Database) -> Iterator[None]:
+    """Hold the one right to migrate this database; the lock ends with the process, however that ends."""
+    if db.is_sqlite:
+        with Path(f"{db.url.database}.migrate").open("w") as file:
+            fcntl.flock(file, fcntl.LOCK_EX)
+            yield
+        return
+    with db.engine.connect() as connection:
+        connection.exec_driver_sql(f"SELECT pg_advisory_lock({ADVISORY_LOCK})")
+        yield
+        connection.exec_driver_sql(f"SELECT pg_advisory_unlock({ADVISORY_LOCK})")

@@ -1,0 +1,90 @@
+"""The one place that turns settings into running parts; nothing else constructs a backend."""
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
+from sqlalchemy import make_url
+from sqlalchemy.exc import ArgumentError
+
+from ingest.sandbox import Sandbox
+from repo_service.context import Context
+from repo_service.db import Database
+from repo_service.errors import Misconfigured
+from repo_service.queue.local import LocalQueue
+from repo_service.queue.port import JobQueue
+from repo_service.settings import Settings
+from repo_service.storage.local import LocalStore
+from repo_service.storage.port import ObjectStore
+from search.embedded import EmbeddedIndex
+from search.port import SearchIndex
+
+
+def now() -> datetime:
+    """This instant, in UTC."""
+    return datetime.now(UTC)
+
+
+def build(settings: Settings, *, index_writer: bool = False, clock: Callable[[], datetime] = now) -> Context:
+    """The running parts for these settings; ``index_writer`` in the one process that writes the embedded index.
+
+    Raises Misconfigured, naming what is supported, for a URL that no backend serves. Nothing is migrated here.
+    """
+    settings.data_dir.mkdir(parents=True, exist_ok=True)
+    return Context(
+        settings=settings,
+        db=_database(settings.database_url),
+        store=_store(settings.storage_url),
+        index=_index(settings.search_url, writer=index_writer),
+        queue=_queue(settings.queue_url, settings.data_dir),
+        sandbox=Sandbox(settings.sandbox),
+        clock=clock,
+    )
+
+
+def _database(url: str) -> Database:
+    try:
+        driver = make_url(url).drivername
+    except ArgumentError:
+        raise _unknown("DATABASE_URL", "?", "sqlite:///PATH, postgresql+psycopg://…") from None
+    if driver not in ("sqlite", "postgresql+psycopg"):
+        raise _unknown("DATABASE_URL", driver, "sqlite:///PATH, postgresql+psycopg://…")
+    try:
+        return Database(url)
+    except ModuleNotFoundError as error:
+        raise Misconfigured(
+            f"{url.partition(':')[0]} needs the Python package {error.name}: pip install 'xuehai[all]'"
+        ) from None
+
+
+def _store(url: str) -> ObjectStore:
+    if urlsplit(url).scheme == "file":
+        return LocalStore(_path(url))
+    raise _unknown("STORAGE_URL", urlsplit(url).scheme, "file:///PATH")
+
+
+def _index(url: str, *, writer: bool) -> SearchIndex:
+    if urlsplit(url).scheme == "tantivy":
+        return EmbeddedIndex(_path(url), writer=writer)
+    raise _unknown("SEARCH_URL", urlsplit(url).scheme, "tantivy:///PATH")
+
+
+def _queue(url: str, folder: Path) -> JobQueue:
+    if urlsplit(url).scheme == "local":
+        return LocalQueue(folder)
+    raise _unknown("QUEUE_URL", urlsplit(url).scheme, "local:")
+
+
+def _path(url: str) -> Path:
+    return Path(unquote(urlsplit(url).path))
+
+
+def _unknown(setting: str, scheme: str, supported: str) -> Misconfigured:
+    """Name the scheme alone: the rest of the URL may hold a password."""
+    return Misconfigured(
+        f"XUEHAI_{setting}: {scheme or '?'}: is not supported here; supported: {supported}",
+        setting=f"XUEHAI_{setting}",
+        scheme=scheme,
+        supported=supported,
+    )

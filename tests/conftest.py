@@ -1,0 +1,39 @@
+"""What all tests share: the folder of real courseware, and a migrated embedded installation of their own."""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from repo_service.context import Context
+from repo_service.migrations import run
+from repo_service.settings import Settings
+
+
+@pytest.fixture(scope="session")
+def data_dir() -> Path:
+    """The shared test data: real courseware, openly licensed, never copied into this repository."""
+    given = os.environ.get("XUEHAI_TEST_DATA")
+    folder = Path(given) if given else Path(__file__).parents[2] / "shared" / "data"
+    if not folder.is_dir():
+        assert not os.environ.get("CI"), f"the test data is not in {folder}"
+        pytest.skip(f"the test data is not in {folder}")
+    return folder
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> Settings:
+    """Settings of an embedded installation in a folder of its own."""
+    return Settings(data_dir=tmp_path / "data")
+
+
+@pytest.fixture
+def ctx(settings: Settings) -> Iterator[Context]:
+    """An embedded installation, migrated and empty; this process holds the index writer's role."""
+    from repo_service import wiring
+
+    context = wiring.build(settings, index_writer=True)
+    run.upgrade(context.db)
+    yield context
+    context.close()

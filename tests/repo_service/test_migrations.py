@@ -1,0 +1,51 @@
+"""The schema's history ends where the models are, and may be run by everybody at once."""
+
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+from alembic.autogenerate import compare_metadata
+from alembic.runtime.migration import MigrationContext
+from sqlalchemy import inspect, text
+
+from repo_service.db import Database
+from repo_service.migrations import run
+from repo_service.models import Base
+
+
+def database(folder: Path) -> Database:
+    return Database(f"sqlite:///{folder}/xuehai.db")
+
+
+def test_models_and_migrations_agree(tmp_path: Path) -> None:
+    db = database(tmp_path)
+    run.upgrade(db)
+    with db.engine.connect() as connection:
+        context = MigrationContext.configure(connection, opts={"compare_type": True})
+        assert compare_metadata(context, Base.metadata) == []
+    db.close()
+
+
+def test_a_second_run_does_nothing(tmp_path: Path) -> None:
+    db = database(tmp_path)
+    assert run.current(db) is None
+    assert run.upgrade(db)
+    assert run.current(db) == run.newest()
+    assert not run.upgrade(db)
+    db.close()
+
+
+def test_many_at_once_migrate_once(tmp_path: Path) -> None:
+    databases = [database(tmp_path) for _ in range(6)]
+    with ThreadPoolExecutor(6) as pool:
+        assert sum(pool.map(run.upgrade, databases)) == 1
+    assert set(inspect(databases[0].engine).get_table_names()) >= set(Base.metadata.tables)
+    for db in databases:
+        db.close()
+
+
+def test_foreign_keys_are_checked_again_afterwards(tmp_path: Path) -> None:
+    db = database(tmp_path)
+    run.upgrade(db)
+    with db.engine.connect() as connection:
+        assert connection.execute(text("PRAGMA foreign_keys")).scalar() == 1
+    db.close()
