@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from ingest.sandbox import Sandbox
-
 from repo_service.db import Database
 from repo_service.queue.port import JobQueue
 from repo_service.settings import Settings
