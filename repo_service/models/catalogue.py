@@ -86,6 +86,7 @@ class File(Base):
     role: Mapped[str] = mapped_column(String(20))
     path: Mapped[str] = mapped_column(String(300))
     name: Mapped[str] = mapped_column(String(300))  # as people see and download it
+    stem: Mapped[str] = mapped_column(String(300), default="", index=True)  # given files: by it captions find a video
     media_type: Mapped[str] = mapped_column(String(120))
     sha256: Mapped[str] = mapped_column(ForeignKey("blob.sha256"), index=True)
     size: Mapped[int] = mapped_column(BigInteger)

@@ -272,6 +272,7 @@ def upgrade() -> None:
         sa.Column("role", sa.String(length=20), nullable=False),
         sa.Column("path", sa.String(length=300), nullable=False),
         sa.Column("name", sa.String(length=300), nullable=False),
+        sa.Column("stem", sa.String(length=300), nullable=False),
         sa.Column("media_type", sa.String(length=120), nullable=False),
         sa.Column("sha256", sa.String(length=64), nullable=False),
         sa.Column("size", sa.BigInteger(), nullable=False),
@@ -287,6 +288,7 @@ def upgrade() -> None:
         batch_op.create_index(batch_op.f("ix_file_resource_id"), ["resource_id"], unique=False)
         batch_op.create_index(batch_op.f("ix_file_sha256"), ["sha256"], unique=False)
         batch_op.create_index(batch_op.f("ix_file_source_id"), ["source_id"], unique=False)
+        batch_op.create_index(batch_op.f("ix_file_stem"), ["stem"], unique=False)
 
     op.create_table(
         "index_state",
