@@ -72,12 +72,11 @@ def picture_book(pages: list[dict[str, Any]], target: Path) -> Path:
     paper.left_margin = paper.right_margin = paper.top_margin = paper.bottom_margin = Cm(2)
     set_type(book, 22)
     for number, page in enumerate(pages):
-        if number:
-            book.add_page_break()
         drawing = BytesIO()
         draw.scene(page["colours"], number).save(drawing, "PNG")
         drawing.seek(0)
-        book.add_picture(drawing, width=Cm(23))
+        book.add_picture(drawing, width=Cm(21))
+        book.paragraphs[-1].paragraph_format.page_break_before = number > 0
         book.add_paragraph(page["text"])
     with TemporaryDirectory() as name:
         path = Path(name) / target.with_suffix(".docx").name
