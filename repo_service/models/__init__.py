@@ -10,7 +10,7 @@ from repo_service.models.catalogue import (
     Resource,
     Subject,
 )
-from repo_service.models.ingest import Audit, Blob, Counter, IndexState, Job, Lease, Outbox, Upload
+from repo_service.models.ingest import Audit, Blob, Counter, Idempotency, IndexState, Job, Lease, Outbox, Upload
 from repo_service.models.people import ApiKey, Division, Institution, LoginAttempt, Membership, Session, User
 
 __all__ = [
@@ -24,6 +24,7 @@ __all__ = [
     "Decision",
     "Division",
     "File",
+    "Idempotency",
     "IndexState",
     "Institution",
     "Job",

@@ -44,6 +44,16 @@ class Upload(Base):
     expires_at: Mapped[datetime] = mapped_column(index=True)
 
 
+class Idempotency(Base):
+    """A request that made something under an ``Idempotency-Key``: asked again, the same thing is the answer."""
+
+    __tablename__ = "idempotency"
+    key_sha256: Mapped[str] = mapped_column(String(64), primary_key=True)  # over who asked and the key
+    request_sha256: Mapped[str] = mapped_column(String(64))
+    resource_id: Mapped[str] = mapped_column(ForeignKey("resource.id"), index=True)
+    created_at: Mapped[datetime] = mapped_column(index=True)
+
+
 class Job(Base):
     """One step over one given file. The protocol is in `services/processing.py`.
 
