@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass, field
 
+from repo_service.errors import Forbidden, Unauthenticated
+
 
 @dataclass(frozen=True, slots=True)
 class Actor:
@@ -23,6 +25,11 @@ class Actor:
         """Whether nobody is signed in."""
         return not self.id
 
+    @property
+    def person(self) -> str | None:
+        """The id of the account, for columns that point at one; None for the operator and for nobody."""
+        return self.id if self.id and self.id != OPERATOR.id else None
+
     def held_in(self, institution_id: str) -> frozenset[str]:
         """The roles that count for a thing of this institution."""
         return self.everywhere | self.roles.get(institution_id, frozenset())
@@ -32,6 +39,7 @@ ANONYMOUS = Actor()
 OPERATOR = Actor(id="operator", name="operator", everywhere=frozenset({"system_admin"}), scopes=frozenset({"all"}))
 
 PUBLIC = "public"  # anybody, when the thing is published
+SIGNED_IN = "signed_in"  # anybody with an account, on what is their own
 OWNER = "owner"  # who made the resource, while still a member of its institution
 _DESK = ("uploader", "curator", "reviewer", "institution_admin")
 
@@ -45,10 +53,13 @@ TABLE: dict[str, tuple[str, frozenset[str]]] = {
     "resource.retry": ("upload", frozenset({OWNER, "curator", "institution_admin"})),
     "resource.decide": ("review", frozenset({"reviewer"})),
     "resource.publish": ("review", frozenset({"curator", "reviewer", "institution_admin"})),
+    "resource.publish_unreviewed": ("admin", frozenset()),
     "resource.withdraw": ("upload", frozenset({OWNER, "curator", "reviewer", "institution_admin"})),
     "collection.read": ("read", frozenset({PUBLIC, "curator"})),
     "collection.edit": ("curate", frozenset({"curator"})),
     "institution.manage": ("admin", frozenset({"institution_admin"})),
+    "account.use": ("read", frozenset({SIGNED_IN})),
+    "account.change": ("all", frozenset({SIGNED_IN})),
     "audit.read": ("admin", frozenset({"auditor"})),
     "system.operate": ("admin", frozenset()),
 }
@@ -64,6 +75,28 @@ def can(
     if actor.anonymous or not ({scope, "all"} & actor.scopes):
         return False
     held = actor.held_in(institution_id)
-    if "system_admin" in held or held & allowed:
+    if SIGNED_IN in allowed or "system_admin" in held or held & allowed:
         return True
     return OWNER in allowed and owner_id == actor.id and bool(actor.roles.get(institution_id))
+
+
+def require(
+    actor: Actor, action: str, *, institution_id: str = "", owner_id: str | None = None, public: bool = False
+) -> None:
+    """Refuse what `can` denies: Unauthenticated when signing in may help, else Forbidden.
+
+    Only for things that the actor may know about; for others the answer is NotFound, whatever was asked.
+    """
+    if can(actor, action, institution_id=institution_id, owner_id=owner_id, public=public):
+        return
+    raise Unauthenticated() if actor.anonymous else Forbidden(action=action)
+
+
+def places(actor: Actor, action: str) -> frozenset[str] | None:
+    """The institutions where `can` allows ``action`` by role, None for all of them: the table as a database filter."""
+    scope, allowed = TABLE[action]
+    if actor.anonymous or not ({scope, "all"} & actor.scopes):
+        return frozenset()
+    if "system_admin" in actor.everywhere or actor.everywhere & allowed:
+        return None
+    return frozenset(place for place, held in actor.roles.items() if "system_admin" in held or held & allowed)

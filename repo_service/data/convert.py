@@ -1,6 +1,7 @@
 """Makes ``divisions.csv.gz`` from the published lists: ``python -m repo_service.data.convert FOLDER``.
 
-FOLDER holds ``modood/{provinces,cities,areas}.json`` and ``henan_townships.csv``. The result depends on the lists alone.
+FOLDER holds ``modood/{provinces,cities,areas}.json`` and ``henan_townships.csv``. Only these lists
+decide the result.
 """
 
 import csv
