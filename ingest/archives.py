@@ -198,9 +198,10 @@ def _check_kind(raw: bytes, flags: int, method: int, mode: int) -> None:
 
 def _name(raw: bytes, flags: int) -> str:
     try:
-        return raw.decode("utf-8" if flags & _UTF8 else "ascii")
+        name = raw.decode("utf-8" if flags & _UTF8 else "ascii")
     except UnicodeDecodeError:
-        return decode(raw)[0]
+        name = decode(raw)[0]
+    return name.replace("\\", "/")  # some writers on Windows
 
 
 def _by_name(records: list[Entry], limits: Limits) -> dict[str, Entry]:
@@ -232,7 +233,6 @@ def _check_name(entry: Entry, limits: Limits) -> None:
     bad = (
         len(entry.raw_name) > limits.name_bytes
         or len(parts) > limits.depth
-        or "\\" in name
         or _CONTROL.search(name)
         or any(part in ("", ".", "..") for part in parts)
         or any(part[-1] in ". " or _DEVICES.match(part) for part in parts)
