@@ -111,3 +111,21 @@ class Misconfigured(XuehaiError):
     """A setting has a value that this program cannot work with."""
 
     code = "misconfigured"
+
+
+class UploadEnded(XuehaiError):
+    """This upload was here and has ended: terminated, expired, or its giver is no longer a member."""
+
+    code = "upload_ended"
+
+
+class WrongChecksum(XuehaiError):
+    """The bytes that came are not those that were announced; none of them was kept."""
+
+    code = "wrong_checksum"
+
+
+class WrongProtocol(XuehaiError):
+    """The client speaks another version of the upload protocol."""
+
+    code = "wrong_protocol"

@@ -10,26 +10,36 @@ from pathlib import PurePosixPath
 
 LONGEST = 200  # characters; the column holds 300
 NAMELESS = "unnamed"
-PLAYED = frozenset(
+
+
+def _words(text: str) -> frozenset[str]:
+    return frozenset(text.split())
+
+
+PLAYED = _words(
     "mp4 m4v mov mkv webm avi wmv asf flv f4v mpg mpeg m2v m2ts mts ts 3gp 3g2 ogv ogm vob rm rmvb mxf dv divx "
-    "mp3 m4a m4b aac wav flac ogg oga opus wma amr aiff aif ape".split()
+    "mp3 m4a m4b aac wav flac ogg oga opus wma amr aiff aif ape"
 )
-CAPTIONS = frozenset("srt vtt ass ssa".split())
-PICTURES = frozenset("jpg jpeg png webp gif bmp tif tiff".split())
-PROGRAMS = frozenset(
+CAPTIONS = _words("srt vtt ass ssa")
+PICTURES = _words("jpg jpeg png webp gif bmp tif tiff")
+PROGRAMS = _words(
     "exe msi msix com scr pif bat cmd ps1 vbs vbe js jse wsf hta cpl dll sys lnk reg scf inf jar apk deb rpm dmg "
-    "appimage sh bash so".split()
+    "appimage sh bash so"
 )
-_TAG_WORDS = (
+PROGRAM_TYPES = _words(
+    "application/x-msdownload application/x-dosexec application/vnd.microsoft.portable-executable "
+    "application/x-executable application/x-sharedlib application/x-sh application/x-bat "
+    "application/vnd.android.package-archive application/java-archive application/x-msi"
+)
+_TAG_WORDS = _words(
     "zh zho chi cmn zhs zht chs cht sc tc cn tw hk gb gbk big5 en eng ja jp jpn ko kor fr fra de deu ru rus es spa "
-    "bo bod ug uig mn mon ii za "
-    "中文 简体 繁体 简中 繁中 简体中文 繁体中文 英文 英语 双语 中英 中英双语 中英字幕 字幕 sdh cc hi forced default full"
-).split()
+    "bo bod ug uig mn mon ii za sdh cc hi forced default full "
+    "中文 简体 繁体 简中 繁中 简体中文 繁体中文 英文 英语 双语 中英 中英双语 中英字幕 字幕"
+)
 _TAG = re.compile(
     rf"(?:\.[a-z]{{2,3}}(?:[-_][a-z0-9]{{2,8}})*"
     rf"|[._\- ](?:{'|'.join(sorted(_TAG_WORDS, key=len, reverse=True))})(?:[-_](?:hans|hant|cn|tw|hk|us|gb))?)$"
 )
-_MOST_TAGS = 3  # lesson.zh-Hans.sdh.forced
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,14 +125,13 @@ def _visible(character: str) -> str:
 
 
 def _untagged(stem: str) -> list[str]:
-    """The stem, and what is left as language tags, and the video's own extension, are taken off its end."""
+    """The stem, and what is left as language tags, and a video's extension, are taken off its end one by one."""
     found = [stem]
-    for _ in range(_MOST_TAGS):
+    while True:
         shorter = _TAG.sub("", found[-1])
+        head, _, extension = found[-1].rpartition(".")
+        if shorter == found[-1] and extension in PLAYED:
+            shorter = head
         if not shorter or shorter == found[-1]:
-            break
+            return found
         found.append(shorter)
-    head, dot, extension = found[-1].rpartition(".")
-    if dot and head and extension in PLAYED:
-        found.append(head)
-    return found

@@ -1,0 +1,249 @@
+"""Given bytes become files of resources: blob first, then rows, commit, then the ring.
+
+Whoever brings bytes that are stored already gets a resource of their own over the one blob; neither the answer nor
+the way to it tells. Captions find their video, and a video its captions, whichever came first: what waits is an own
+draft, and the other joins it, so that no empty draft is left over.
+"""
+
+import mimetypes
+from dataclasses import dataclass
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from repo_service.context import Context
+from repo_service.errors import Conflict, Invalid, NotFound, TooLarge
+from repo_service.models import Blob, File, Institution, Job, Resource, new_id
+from repo_service.services import audit, filenames, indexing, jobs, outbox
+from repo_service.services.usage import quota_of, used_bytes
+
+WAITING_LOOKED_AT = 100  # own drafts with the same stem
+
+
+@dataclass(frozen=True, slots=True)
+class Given:
+    """Bytes that the store has under ``sha256``, and where they belong.
+
+    ``role`` is source, captions, cover or attachment. ``folder`` is the place among the files given together; only
+    compared. Without ``resource_id`` a draft is made, or an own one is joined. ``replaces``: the id of the file whose
+    place they take in a new version. ``user_id`` is empty for the operator; ``who`` goes into the audit trail.
+    """
+
+    institution_id: str
+    user_id: str | None
+    who: str
+    sha256: str
+    size: int
+    name: str
+    role: str = "source"
+    folder: str = ""
+    title: str = ""
+    resource_id: str | None = None
+    replaces: str | None = None
+
+
+def place(session: Session, ctx: Context, given: Given) -> File:
+    """Make the rows of given bytes: the file, its first job, where needed its resource.
+
+    Raises TooLarge beyond the quota, NotFound for a resource or a replaced file that is gone, Conflict where the
+    resource takes no files.
+    """
+    institution = _locked(session, given.institution_id)
+    if used_bytes(session, institution.id) + given.size > quota_of(ctx, institution):
+        raise TooLarge(code="quota_exceeded", quota=quota_of(ctx, institution))
+    role = "captions" if given.role == "source" and filenames.parse(given.name).captions else given.role
+    resource = _target(session, given) if given.resource_id else _joined_or_new(session, ctx, given, role)
+    if given.replaces:
+        _next_version(session, ctx, resource, without=given.replaces)
+    return attach_file(
+        session,
+        ctx,
+        resource,
+        sha256=given.sha256,
+        size=given.size,
+        name=given.name,
+        role=role,
+        actor_id=given.who,
+        folder=given.folder,
+    )
+
+
+def attach_file(
+    session: Session,
+    ctx: Context,
+    resource: Resource,
+    *,
+    sha256: str,
+    size: int,
+    name: str,
+    role: str,
+    actor_id: str,
+    folder: str = "",
+) -> File:
+    """Add a given file to the newest version of a resource, with its first job and what the commit shall announce.
+
+    The bytes are in the store already. The media type is a guess by the name; ``identify`` decides.
+    """
+    _own_blob(session, ctx, sha256, size)
+    file = _file_row(ctx, resource, sha256=sha256, size=size, name=name, role=role, folder=folder)
+    session.add(file)
+    session.flush()
+    jobs.enqueue(session, ctx, file)
+    indexing.touch(session, ctx, resource)
+    audit.record(session, ctx, actor_id, "file.deposit", resource.id, file=file.id, role=role, sha256=sha256)
+    return file
+
+
+def _file_row(ctx: Context, resource: Resource, *, sha256: str, size: int, name: str, role: str, folder: str) -> File:
+    parsed = filenames.parse(name)
+    file_id = new_id()
+    return File(
+        id=file_id,
+        resource_id=resource.id,
+        version=resource.version,
+        role=role,
+        path=f"given/{file_id}",
+        name=parsed.name,
+        stem=parsed.key,
+        media_type=mimetypes.guess_type(parsed.name)[0] or "application/octet-stream",
+        sha256=sha256,
+        size=size,
+        attributes={"folder": folder} if folder else {},
+        created_at=ctx.clock(),
+    )
+
+
+def announce(ctx: Context, file_id: str) -> None:
+    """Ring for the first job of a file whose commit is done. A ring that is lost costs a poll."""
+    with ctx.db.read() as session:
+        ready = session.scalars(select(Job).where(Job.file_id == file_id, Job.state == "ready")).all()
+    outbox.ring(ctx, ready)
+
+
+def institution_named(session: Session, name: str) -> Institution:
+    """The institution with this slug or id; NotFound otherwise."""
+    found = session.scalar(select(Institution).where((Institution.slug == name) | (Institution.id == name)))
+    if found is None:
+        raise NotFound(code="institution_not_found")
+    return found
+
+
+def _locked(session: Session, institution_id: str) -> Institution:
+    """The institution, held until the commit: two halves of a pair that end together must see one another."""
+    found = session.scalar(select(Institution).where(Institution.id == institution_id).with_for_update())
+    if found is None:
+        raise NotFound(code="institution_not_found")
+    return found
+
+
+def _own_blob(session: Session, ctx: Context, sha256: str, size: int) -> None:
+    """The blob's row, made or taken back from the bin: its bytes were just kept anew."""
+    blob = session.get(Blob, sha256, with_for_update=True)
+    now = ctx.clock()
+    if blob is None:
+        session.add(Blob(sha256=sha256, size=size, created_at=now, verified_at=now))
+        session.flush()
+        return
+    blob.state, blob.size, blob.verified_at, blob.unreferenced_since = "present", size, now, None
+
+
+def _target(session: Session, given: Given) -> Resource:
+    resource = session.get(Resource, given.resource_id, with_for_update=True)
+    if resource is None or resource.institution_id != given.institution_id:
+        raise NotFound(code="resource_not_found")
+    if resource.state == "withdrawn":
+        raise Conflict(code="resource_withdrawn")
+    return resource
+
+
+def _joined_or_new(session: Session, ctx: Context, given: Given, role: str) -> Resource:
+    if role not in ("source", "captions"):
+        raise Invalid(code="role_needs_resource", errors=(("role", "role_needs_resource", role),))
+    parsed = filenames.parse(given.name)
+    partner = _partner(session, given, parsed) if role == "captions" or parsed.played else None
+    if partner is None:
+        return _new_resource(session, ctx, given, parsed)
+    if role == "source" and partner.metadata_rev == 1:
+        partner.title = given.title or parsed.title  # until now it was named after its captions
+    return partner
+
+
+def _partner(session: Session, given: Given, parsed: filenames.GivenName) -> Resource | None:
+    """The own draft that this file completes: a video for captions, waiting captions for a video or for captions."""
+    waiting = session.scalars(
+        select(File)
+        .join(Resource)
+        .where(
+            File.stem == parsed.key,
+            File.source_id.is_(None),
+            File.version == Resource.version,
+            Resource.institution_id == given.institution_id,
+            Resource.created_by.is_(None) if given.user_id is None else Resource.created_by == given.user_id,
+            Resource.state == "draft",
+        )
+        .order_by(File.id.desc())
+        .limit(WAITING_LOOKED_AT)
+    ).all()
+    near = [file for file in waiting if _near(file, given.folder)]
+    near.sort(key=lambda file: file.attributes.get("folder", "") != given.folder)
+    full = {file.resource_id for file in waiting if file.role == "source"}
+    if parsed.captions:
+        videos = [file for file in near if file.role == "source" and filenames.belongs(parsed, _parsed(file))]
+        near = videos or [file for file in near if file.role == "captions" and file.resource_id not in full]
+    else:
+        near = [
+            file
+            for file in near
+            if file.role == "captions" and file.resource_id not in full and filenames.belongs(_parsed(file), parsed)
+        ]
+    return near[0].resource if near else None
+
+
+def _near(file: File, folder: str) -> bool:
+    """Whether a file lies in this folder, or one of the two says nothing about folders."""
+    other = file.attributes.get("folder", "")
+    return not folder or not other or bool(other == folder)
+
+
+def _parsed(file: File) -> filenames.GivenName:
+    return filenames.parse(file.name)
+
+
+def _new_resource(session: Session, ctx: Context, given: Given, parsed: filenames.GivenName) -> Resource:
+    now = ctx.clock()
+    resource = Resource(
+        id=new_id(),
+        institution_id=given.institution_id,
+        created_by=given.user_id,
+        title=(given.title or parsed.title)[:500],
+        created_at=now,
+        updated_at=now,
+    )
+    session.add(resource)
+    session.flush()
+    return resource
+
+
+def _next_version(session: Session, ctx: Context, resource: Resource, *, without: str) -> None:
+    """Begin a new version that holds all given files of the old one but the replaced; learners keep the old one."""
+    given = session.scalars(
+        select(File).where(File.resource_id == resource.id, File.version == resource.version, File.source_id.is_(None))
+    ).all()
+    if without not in {file.id for file in given}:
+        raise NotFound(code="file_not_found")
+    resource.version += 1
+    for old in given:
+        if old.id == without:
+            continue
+        copy = _file_row(
+            ctx,
+            resource,
+            sha256=old.sha256,
+            size=old.size,
+            name=old.name,
+            role=old.role,
+            folder=old.attributes.get("folder", ""),
+        )
+        session.add(copy)
+        session.flush()
+        jobs.enqueue(session, ctx, copy)
