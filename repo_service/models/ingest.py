@@ -87,6 +87,8 @@ class Job(Base):
     error_code: Mapped[str] = mapped_column(String(60), default="")
     error_detail: Mapped[str] = mapped_column(default="")
     facts: Mapped[dict[str, Any]] = mapped_column(default=dict)
+    made_files: Mapped[int] = mapped_column(default=0)  # so that lost outputs of a done job show
+    made_passages: Mapped[int] = mapped_column(default=0)
     created_at: Mapped[datetime]
     started_at: Mapped[datetime | None]
     finished_at: Mapped[datetime | None]

@@ -335,6 +335,8 @@ def upgrade() -> None:
         sa.Column("error_code", sa.String(length=60), nullable=False),
         sa.Column("error_detail", sa.String(), nullable=False),
         sa.Column("facts", sa.JSON(), nullable=False),
+        sa.Column("made_files", sa.Integer(), nullable=False),
+        sa.Column("made_passages", sa.Integer(), nullable=False),
         sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("started_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("finished_at", sa.DateTime(timezone=True), nullable=True),
