@@ -6,14 +6,16 @@ Paths inside the box are the paths outside it, so that a command line is the sam
 import json
 import os
 import shutil
+import subprocess
 import sys
+import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
 from ingest.errors import IngestError
-from ingest.watch import Completed, Guard, Limits, supervise
+from ingest.watch import Completed, Guard, Limits, Watched
 
 __all__ = ["Completed", "Limits", "Sandbox"]
 
@@ -129,13 +131,27 @@ class Sandbox:
         wrapper = "bwrap" if boxed else "setpriv"
         if shutil.which(wrapper, path=_PATH) is None:
             raise IngestError("sandbox_unavailable", f"{wrapper} is not installed", retryable=True)
-        command = [*_limited(limits, boxed), *argv]
-        if boxed:
-            command = [*_box([*folders, *inputs], output), *command]
-        else:
-            command = ["setpriv", "--no-new-privs", "--pdeathsig", "KILL", *command]
-        guard = Guard(limits, output, boxed=boxed)
-        return supervise(command, guard, environment=_ENVIRONMENT, stdin=stdin, on_line=on_line, poll=poll)
+        status_read, status_write = os.pipe()
+        with tempfile.TemporaryFile() as given, os.fdopen(status_read, "rb", buffering=0) as status:
+            given.write(stdin)
+            given.seek(0)
+            if boxed:
+                prefix = ["bwrap", "--json-status-fd", str(status_write), *_box([*folders, *inputs], output)]
+            else:
+                prefix = ["setpriv", "--no-new-privs", "--pdeathsig", "KILL"]
+            try:
+                process = subprocess.Popen(
+                    [*prefix, *_limited(limits, boxed), *argv],
+                    stdin=given,
+                    stdout=subprocess.PIPE,
+                    stderr=subprocess.PIPE,
+                    env=_ENVIRONMENT,
+                    pass_fds=(status_write,) if boxed else (),
+                    start_new_session=True,
+                )
+            finally:
+                os.close(status_write)
+            return Watched(process, status, Guard(limits, output, boxed), on_line, poll).to_the_end()
 
 
 def _limited(limits: Limits, boxed: bool) -> list[str]:
@@ -154,8 +170,8 @@ def _limited(limits: Limits, boxed: bool) -> list[str]:
 
 
 def _box(readable: Sequence[Path], output: Path | None) -> list[str]:
-    """The bubblewrap prefix: a read-only system, the readable paths, one writable folder, a small ``/tmp``."""
-    command = ["bwrap", *_ISOLATION, "--ro-bind", "/usr", "/usr"]
+    """The options of bubblewrap: a read-only system, the readable paths, one writable folder, a small ``/tmp``."""
+    command = [*_ISOLATION, "--ro-bind", "/usr", "/usr"]
     for name in ("bin", "sbin", "lib", "lib32", "lib64"):
         path = Path("/", name)
         if path.is_symlink():

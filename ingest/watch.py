@@ -6,13 +6,11 @@ import os
 import selectors
 import signal
 import stat
-import subprocess
-import tempfile
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import IO
+from typing import IO, Any, Protocol
 
 from ingest.errors import IngestError
 
@@ -78,43 +76,21 @@ class Guard:
             raise IngestError("output_too_large", f"{size} bytes in {files} files")
 
 
-def supervise(
-    command: Sequence[str],
-    guard: Guard,
-    *,
-    environment: Mapping[str, str],
-    stdin: bytes,
-    on_line: Callable[[str], None] | None,
-    poll: Callable[[], None] | None,
-) -> Completed:
-    """Start ``command``, read what it says, hold it to the guard's limits, and leave nothing of it running."""
-    status_read, status_write = os.pipe()
-    with tempfile.TemporaryFile() as given, os.fdopen(status_read, "rb", buffering=0) as status:
-        given.write(stdin)
-        given.seek(0)
-        if guard.boxed:
-            command = [command[0], "--json-status-fd", str(status_write), *command[1:]]
-        try:
-            process = subprocess.Popen(
-                command,
-                stdin=given,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.PIPE,
-                env=dict(environment),
-                pass_fds=(status_write,) if guard.boxed else (),
-                start_new_session=True,
-            )
-        finally:
-            os.close(status_write)
-        return _Watched(process, status, guard, on_line, poll).to_the_end()
+class Child(Protocol):
+    """A started process, as `subprocess.Popen` gives it, leading a session of its own."""
+
+    pid: int
+    stdout: IO[bytes] | None
+    stderr: IO[bytes] | None
+    returncode: Any
 
 
-class _Watched:
+class Watched:
     """One running child and the three pipes that it writes to."""
 
     def __init__(
         self,
-        process: subprocess.Popen[bytes],
+        process: Child,
         status: IO[bytes],
         guard: Guard,
         on_line: Callable[[str], None] | None,
@@ -134,6 +110,7 @@ class _Watched:
             self.selector.register(stream, selectors.EVENT_READ, take)
 
     def to_the_end(self) -> Completed:
+        """Read what it says, hold it to the guard's limits, and leave nothing of it running."""
         process, guard = self.process, self.guard
         try:
             checked = 0.0
