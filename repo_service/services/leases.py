@@ -1,0 +1,64 @@
+"""Who is who among processes, and named roles that one of them holds at a time."""
+
+import os
+import socket
+from datetime import timedelta
+from functools import cache
+from pathlib import Path
+
+from sqlalchemy import update
+from sqlalchemy.dialects import postgresql, sqlite
+
+from repo_service.context import Context
+from repo_service.models import Lease
+
+RECONCILER = "reconciler"
+INDEX_WRITER = "index-writer"
+
+
+def process_name() -> str:
+    """This process as ``host:pid:start``; the start tells it from a later one with the same number."""
+    return f"{_host()}:{os.getpid()}:{_started(os.getpid())}"
+
+
+def is_dead(name: str) -> bool:
+    """Whether the process of this name surely runs no more. Of other hosts nothing is known: False."""
+    host, _, rest = name.rpartition(":")[0].rpartition(":")
+    if host != _host() or not rest.isdigit():
+        return False
+    return _started(int(rest)) != name.rpartition(":")[2]
+
+
+def take(ctx: Context, name: str, holder: str, seconds: float) -> bool:
+    """Take or renew a role for so long; False while another living process holds it."""
+    with ctx.db.write() as session:
+        insert = sqlite.insert if ctx.db.is_sqlite else postgresql.insert
+        session.execute(insert(Lease).values(name=name, holder="", fence=0).on_conflict_do_nothing())
+        lease = session.get_one(Lease, name, with_for_update=True)
+        free = lease.until is None or lease.until <= ctx.clock() or is_dead(lease.holder)
+        if lease.holder != holder and not free:
+            return False
+        lease.fence += lease.holder != holder
+        lease.holder, lease.until = holder, ctx.clock() + timedelta(seconds=seconds)
+    return True
+
+
+def give(ctx: Context, name: str, holder: str) -> None:
+    """Lay a role down, if this process holds it."""
+    with ctx.db.write() as session:
+        session.execute(update(Lease).where(Lease.name == name, Lease.holder == holder).values(until=None, holder=""))
+
+
+@cache
+def _host() -> str:
+    return socket.gethostname()
+
+
+def _started(pid: int) -> str:
+    """When a process began, in clock ticks since the machine did; "0" where there is none, or no /proc."""
+    try:
+        stat = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return "0"
+    state, *rest = stat.rpartition(")")[2].split()
+    return "0" if state == "Z" else rest[18]

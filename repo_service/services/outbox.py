@@ -1,0 +1,43 @@
+"""What has to happen after a commit, written down in that commit: rings for workers, changes for the index."""
+
+from collections.abc import Iterable, Sequence
+from itertools import groupby
+
+import structlog
+from sqlalchemy import update
+from sqlalchemy.orm import Session
+
+from repo_service.context import Context
+from repo_service.models import Job, Outbox
+
+RING = "ring"
+INDEX = "index"
+
+_log = structlog.get_logger(__name__)
+
+
+def add(session: Session, ctx: Context, kind: str, aggregate: str, rev: int = 0) -> None:
+    """Write down, inside the caller's transaction, that this has to happen."""
+    session.add(Outbox(kind=kind, aggregate=aggregate, rev=rev, created_at=ctx.clock()))
+
+
+def settle(session: Session, ctx: Context, kind: str, aggregates: Sequence[str]) -> None:
+    """It happened: nothing of this kind is left to do for these."""
+    session.execute(
+        update(Outbox)
+        .where(Outbox.done_at.is_(None), Outbox.kind == kind, Outbox.aggregate.in_(aggregates))
+        .values(done_at=ctx.clock())
+        .execution_options(synchronize_session=False)
+    )
+
+
+def ring(ctx: Context, jobs: Iterable[Job]) -> bool:
+    """Ring for jobs whose commit is done; False when the broker is away (then the reconciler rings later)."""
+    ordered = sorted(jobs, key=lambda job: job.heavy)
+    try:
+        for heavy, group in groupby(ordered, key=lambda job: job.heavy):
+            ctx.queue.ring([job.id for job in group], heavy=heavy)
+    except ConnectionError as error:
+        _log.warning("queue_away", error=str(error))
+        return False
+    return True
