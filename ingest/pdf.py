@@ -47,7 +47,8 @@ def read(path: str) -> dict[str, Any]:
 def draw(path: str, folder: str, first_pages: int, seconds: float) -> dict[str, Any]:
     """Draw the first pages as WebP at reading width, and page 1 as a thumbnail, into ``folder``.
 
-    Stops between two pages when ``seconds`` have passed. ``images``: ``page``, ``name``, ``width``, ``height``;
+    Stops between two pages when ``seconds`` have passed. The file ``expected`` tells the number to be drawn, so that
+    whoever watches the folder knows how far it is. ``images``: ``page``, ``name``, ``width``, ``height``;
     ``thumbnail``: the same without page, or None when the first page cannot be drawn.
     """
     started = time.monotonic()
@@ -55,6 +56,7 @@ def draw(path: str, folder: str, first_pages: int, seconds: float) -> dict[str, 
     thumbnail = None
     with closing(_open(path)) as document:
         count = _count(document)
+        Path(folder, "expected").write_text(str(min(count, first_pages)), encoding="ascii")
         document.init_forms()
         for index in range(min(count, first_pages)):
             if time.monotonic() - started > seconds:

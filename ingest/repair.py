@@ -20,7 +20,7 @@ _WIDE = (
     "\u2e80-\u2fdf\u3001-\u303f\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\uff01-\uff60\U00020000-\U0003ffff"
 )
 _TYPESET_SPACE = re.compile(f"(?<=[{_WIDE}]) +(?=[{_WIDE}])")
-_NUMBERED = re.compile("(第[一二三四五六七八九十百零〇0-9]{1,5}[章节講讲课課回部篇编編条條单]元?) +(?=\\S)")
+_NUMBERED = re.compile("(第 ?[一二三四五六七八九十百零〇0-9]{1,5}[章节講讲课課回部篇编編条條单]元?) +(?=\\S)")
 _LEADERS = re.compile(r"(?:\s?[.·…]){5,}\s*")
 _HYPHEN = re.compile("(?<=[a-z])[-\u2010\x02\ufffe]\n(?=[a-z])")
 _ENDS_SENTENCE = tuple("。！？；：.!?;:…”』」")
@@ -32,21 +32,28 @@ _KEPT = "\ue000"  # stands for a space that is meant; private-use characters of 
 _PRIVATE = re.compile("[\ue000-\uf8ff\U000f0000-\U0010ffff]")
 
 
-def clean(text: str) -> str:
-    """Characters, spaces and lines repaired; lines stay lines. ``\\n`` ends a line."""
+def clean(text: str, *, typeset: bool = True) -> str:
+    """Characters, spaces and lines repaired; lines stay lines. ``\\n`` ends a line.
+
+    ``typeset``: spaces between hanzi come from a layout and are taken out; in text that was typed they are meant.
+    """
     text = _HYPHEN.sub("", _BREAKS.sub("\n", text))
     text = _SURROGATES.sub("\ufffd", _INVISIBLE.sub("", text))
     text = _PRIVATE.sub("", text).translate(_RADICALS)
     text = _COMPATIBILITY.sub(lambda found: unicodedata.normalize("NFKC", found[0]), text)
     text = _LEADERS.sub(" … ", text)
-    text = _NUMBERED.sub(rf"\1{_KEPT}", text)
-    text = _TYPESET_SPACE.sub("", text).replace(_KEPT, " ")
+    if typeset:
+        text = _NUMBERED.sub(rf"\1{_KEPT}", text)
+        text = _TYPESET_SPACE.sub("", text).replace(_KEPT, " ")
     lines = (" ".join(line.split()) for line in text.split("\n"))
     return re.sub(r"\n{3,}", "\n\n", "\n".join(lines)).strip("\n")
 
 
-def join_lines(text: str) -> str:
-    """Lines that were only broken by the width of a page, put together again; headings and lists stay lines."""
+def join_lines(text: str, *, wrapped_from: int = 17) -> str:
+    """Lines that were only broken by the width of a page, put together again; headings and lists stay lines.
+
+    ``wrapped_from``: columns from which on a line may be one that was broken.
+    """
     lines = text.split("\n")
     width = sorted(map(_width, lines))[-1 - len(lines) // 10] if lines else 0
     joined: list[str] = []
@@ -56,7 +63,7 @@ def join_lines(text: str) -> str:
             joined[-1] += f" {line}" if _needs_space(joined[-1][-1], line[0]) else line
         else:
             joined.append(line)
-        full = _width(line) >= 0.8 * width and width > 16
+        full = _width(line) >= 0.8 * width and width >= wrapped_from
     return "\n".join(joined)
 
 
@@ -102,12 +109,17 @@ def _goes_on(line: str, following: str) -> bool:
     """Whether a sentence runs from a full line into the following one."""
     if line.endswith(_ENDS_SENTENCE) or _ITEM.match(following):
         return False
-    return _wide(line[-1]) or _wide(following[0]) or following[0].islower()
+    return _wide(line[-1]) or _wide(following[0]) or following[0].isalpha()
 
 
 def _needs_space(before: str, after: str) -> bool:
     """Latin words are set apart, also from hanzi; punctuation of either script is not."""
-    return (before.isalnum() or not _wide(before)) and after.isalnum() and not (_wide(before) and _wide(after))
+    return (
+        (before.isalnum() or not _wide(before))
+        and before != "/"
+        and after.isalnum()
+        and not (_wide(before) and _wide(after))
+    )
 
 
 def _wide(char: str) -> bool:
