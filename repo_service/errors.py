@@ -129,3 +129,9 @@ class WrongProtocol(XuehaiError):
     """The client speaks another version of the upload protocol."""
 
     code = "wrong_protocol"
+
+
+class Stalled(XuehaiError):
+    """The client was silent for too long; what it sent is kept."""
+
+    code = "stalled"

@@ -5,6 +5,7 @@ the way to it tells. Captions find their video, and a video its captions, whiche
 draft, and the other joins it, so that no empty draft is left over.
 """
 
+import hashlib
 import mimetypes
 from dataclasses import dataclass
 
@@ -24,8 +25,8 @@ WAITING_LOOKED_AT = 100  # own drafts with the same stem
 class Given:
     """Bytes that the store has under ``sha256``, and where they belong.
 
-    ``role`` is source, captions, cover or attachment. ``folder`` is the place among the files given together; only
-    compared. Without ``resource_id`` a draft is made, or an own one is joined. ``replaces``: the id of the file whose
+    ``role`` is source, captions, cover or attachment. ``folder`` is the mark of the place among the files given
+    together. Without ``resource_id`` a draft is made, or an own one is joined. ``replaces``: the id of the file whose
     place they take in a new version. ``user_id`` is empty for the operator; ``who`` goes into the audit trail.
     """
 
@@ -108,9 +109,14 @@ def _file_row(ctx: Context, resource: Resource, *, sha256: str, size: int, name:
         media_type=mimetypes.guess_type(parsed.name)[0] or "application/octet-stream",
         sha256=sha256,
         size=size,
-        attributes={"folder": folder} if folder else {},
+        attributes={"folder": folder} if folder else {},  # as `folder_mark`
         created_at=ctx.clock(),
     )
+
+
+def folder_mark(folder: str) -> str:
+    """A mark to compare folders by, so that their names, which are nobody's business, are not kept."""
+    return hashlib.sha256(folder.encode("utf-8", "surrogateescape")).hexdigest()[:16] if folder else ""
 
 
 def announce(ctx: Context, file_id: str) -> None:

@@ -18,7 +18,7 @@ from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 from repo_service.context import Context
-from repo_service.errors import Conflict, LostLease, NotFound, Unauthenticated, UploadEnded, XuehaiError
+from repo_service.errors import Conflict, LostLease, NotFound, TooLarge, Unauthenticated, UploadEnded, XuehaiError
 from repo_service.models import Upload, new_id
 from repo_service.policy import Actor
 from repo_service.services import deposits, filenames
@@ -77,11 +77,11 @@ def find(ctx: Context, secret: str) -> Upload:
         return _alive(session, ctx, secret)
 
 
-def take(ctx: Context, secret: str, offset: int, length: int | None = None) -> Writer:
+def take(ctx: Context, secret: str, offset: int, length: int | None = None, size: int | None = None) -> Writer:
     """Become the one writer of an upload, at exactly the offset that it has; an older writer loses the right.
 
-    ``length`` fixes a length that was deferred. Raises Conflict (another offset, or complete already), TooLarge,
-    Invalid (another length than before).
+    ``length`` fixes a length that was deferred, ``size`` is that of the body to come. Raises Conflict (another offset,
+    or complete already), TooLarge (also for a body that goes beyond the length), Invalid (another length than before).
     """
     with ctx.db.write() as session:
         upload = _alive(session, ctx, secret, lock=True)
@@ -89,6 +89,8 @@ def take(ctx: Context, secret: str, offset: int, length: int | None = None) -> W
             raise Conflict(code="upload_offset_mismatch", offset=upload.offset)
         if length is not None:
             rules.fix_length(session, ctx, upload, length)
+        if upload.length is not None and offset + (size or 0) > upload.length:
+            raise TooLarge(code="upload_overflow", limit=upload.length)
         contested = bool(upload.attributes.get("contested") or upload.attributes.get("writing"))
         upload.fence += 1
         upload.attributes = {**upload.attributes, "writing": True, "contested": contested}
@@ -110,8 +112,11 @@ def append(ctx: Context, writer: Writer, offset: int, chunks: Iterable[bytes]) -
     return ctx.store.write(writer.upload_id, offset, chunks)
 
 
-def record(ctx: Context, writer: Writer, offset: int, *, last: bool) -> None:
-    """Let the durable bytes up to ``offset`` count. ``last``: this writer is through. Raises LostLease."""
+def record(ctx: Context, writer: Writer, offset: int, *, last: bool) -> Upload:
+    """Let the durable bytes up to ``offset`` count; answer the row. Raises LostLease.
+
+    ``last``: this writer is through, and knows what it stored.
+    """
     with ctx.db.write() as session:
         upload = _held(session, writer, lock=True)
         upload.offset = offset
@@ -120,6 +125,7 @@ def record(ctx: Context, writer: Writer, offset: int, *, last: bool) -> None:
             upload.attributes = {**upload.attributes, "writing": False}
         if offset == upload.length:
             upload.state = "finishing"
+    return upload
 
 
 def finish(ctx: Context, upload_id: str, sha256: str | None = None) -> str:
@@ -217,7 +223,7 @@ def _held(session: Session, writer: Writer, *, lock: bool = False) -> Upload:
 
 def _attributes(announced: Announced) -> dict[str, Any]:
     said = {
-        "folder": announced.folder,
+        "folder": deposits.folder_mark(announced.folder),
         "title": announced.title[:500],
         "replaces": announced.replaces,
         "echo": announced.echo,
