@@ -1,0 +1,173 @@
+"""The embedded engine: the search index port on tantivy, in a folder, for one machine."""
+
+import threading
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
+from itertools import islice
+from pathlib import Path
+
+from search import embedded_query, journal, schema, suggest
+from search.embedded_search import OneSearch
+from search.engine import Engine, engine_errors, found_count
+from search.errors import NotTheWriter, SearchUnavailable
+from search.generations import JOURNAL, Generations
+from search.model import Answer, Document, Health, Query, Rejected, Suggestion, Tombstone
+
+INCOMPLETE = "index_incomplete"  # notice: the index is not yet filled from the catalogue
+REBUILD_BATCH = 500
+REBUILD_COMMIT = 20_000
+
+
+class EmbeddedIndex:
+    """A folder with generations of the index. Any process reads it; the one that has the writer's role writes.
+
+    A generation whose schema is older, or that cannot be opened, is replaced by a new empty one at the next write;
+    `health` then says so until a rebuild has filled it.
+    """
+
+    def __init__(self, path: Path, *, writer: bool) -> None:
+        self._generations = Generations(path)
+        self._writer = writer
+        self._lock = threading.Lock()
+        self._engine: Engine | None = None
+
+    def write(self, changes: Sequence[Document | Tombstone]) -> list[Rejected]:
+        """Apply a batch, durable and visible on return; a change with a lower ``rev`` than the held one is ignored."""
+        self._must_write()
+        with self._generations.writing():
+            engine = self._live_or_new()
+            with engine.batch():
+                for path in self._generations.filling():
+                    journal.append(path, changes)
+                return engine.apply(changes, check=True)
+
+    def rebuild(self, documents: Iterable[Document]) -> list[Rejected]:
+        """Fill a new generation beside the live one and switch to it at once; the old one answers until then."""
+        self._must_write()
+        generations = self._generations
+        with generations.writing():
+            name = generations.create()
+            filling = generations.fill(name)
+            filling.__enter__()
+        try:
+            engine = Engine(name, generations.folder(name))
+            rejected = _fill(engine, documents)
+            path = generations.folder(name) / JOURNAL
+            done = _replay(engine, path, 0)
+            with generations.writing():
+                _replay(engine, path, done)
+                engine.forget_batch()
+                generations.describe(name, version=schema.VERSION, complete=True)
+                generations.switch(name)
+            return rejected
+        finally:
+            filling.__exit__(None, None, None)
+
+    def scan(self) -> Iterator[tuple[str, int]]:
+        """(id, rev) of every live document, in order of id."""
+        engine = self._live()
+        if engine is None:
+            return
+        searcher = engine.searchers().resources
+        query = embedded_query.live(engine.resources.schema)
+        found: list[tuple[str, int]] = []
+        with engine_errors("cannot scan the index"):
+            total = found_count(searcher.search(query, limit=1))
+            hits = searcher.search(query, limit=max(1, total), count=False).hits
+            for _, address in hits:
+                stored = searcher.doc(address).to_dict()
+                found.append((stored["id"][0], stored["rev"][0]))
+        yield from sorted(found)
+
+    def health(self) -> Health:
+        """How the engine is. ``detail`` is ``rebuild`` when the index must be filled from the catalogue."""
+        try:
+            engine = self._live()
+            if engine is None:
+                return Health(True, 0, "", "rebuild")
+            searcher = engine.searchers().resources
+            with engine_errors("cannot count"):
+                count = found_count(searcher.search(embedded_query.live(engine.resources.schema), limit=1))
+        except SearchUnavailable as error:
+            return Health(False, 0, "", str(error))
+        _, complete = self._generations.about(engine.name)
+        return Health(True, count, engine.name, "" if complete else "rebuild")
+
+    def suggest(self, prefix: str, limit: int = 10) -> list[Suggestion]:
+        """Complete what was typed so far: characters, pinyin or initials."""
+        engine = self._live()
+        if engine is None:
+            return []
+        searcher = engine.searchers().resources
+        alive = embedded_query.live(engine.resources.schema)
+        with engine_errors("cannot complete"):
+            return suggest.complete(
+                prefix,
+                lambda key, most: searcher.terms_with_prefix("complete", key, filter_query=alive, limit=most),
+                limit,
+            )
+
+    def search(self, query: Query) -> Answer:
+        """Answer a query; never fails because of what is in it."""
+        engine = self._live()
+        if engine is None:
+            raise SearchUnavailable("there is no index yet")
+        searchers = engine.searchers()
+        with engine_errors("cannot search"):
+            answer = OneSearch(engine, searchers, query).answer()
+        _, complete = self._generations.about(engine.name)
+        if not complete:
+            return replace(answer, notices=(*answer.notices, INCOMPLETE))
+        return answer
+
+    def _must_write(self) -> None:
+        if not self._writer:
+            raise NotTheWriter("this process only reads the index")
+
+    def _live(self) -> Engine | None:
+        name = self._generations.live()
+        with self._lock:
+            if not name:
+                self._engine = None
+            elif self._engine is None or self._engine.name != name:
+                version, _ = self._generations.about(name)
+                if version != schema.VERSION:
+                    raise SearchUnavailable(f"the index has schema {version}, not {schema.VERSION}")
+                self._engine = Engine(name, self._generations.folder(name))
+            return self._engine
+
+    def _live_or_new(self) -> Engine:
+        try:
+            engine = self._live()
+        except SearchUnavailable:
+            engine = None
+        if engine is None:
+            name = self._generations.create()
+            self._generations.describe(name, version=schema.VERSION, complete=False)
+            engine = Engine(name, self._generations.folder(name))
+            self._generations.switch(name)
+            with self._lock:
+                self._engine = engine
+        return engine
+
+
+def _fill(engine: Engine, documents: Iterable[Document]) -> list[Rejected]:
+    rejected: list[Rejected] = []
+    stream = iter(documents)
+    since = 0
+    with engine.batch():
+        while some := list(islice(stream, REBUILD_BATCH)):
+            rejected += engine.apply(some, check=False)
+            since += len(some)
+            if since >= REBUILD_COMMIT:
+                engine.commit()
+                since = 0
+    return rejected
+
+
+def _replay(engine: Engine, path: Path, skip: int) -> int:
+    changes = list(journal.read(path, skip))
+    if changes:
+        with engine.batch():
+            engine.apply(changes, check=True)
+    return skip + len(changes)

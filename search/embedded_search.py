@@ -1,0 +1,190 @@
+"""One search on the embedded engine: hits, total, facets and passages in a bounded number of executions."""
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+import tantivy
+from tantivy import Occur
+from tantivy import Query as Q
+
+from search import embedded_query, schema
+from search.engine import Engine, Searchers, found_count
+from search.model import FACETS, Answer, Hit, PassageHit, Query, Sort
+from search.query import understand
+
+MAX_DEPTH = 10_000
+MAX_LIMIT = 100
+FACET_VALUES = 1_000
+PASSAGES_AT_ONCE = 500
+_ORDER: Mapping[Sort, tuple[str, tantivy.Order]] = {
+    "newest": ("newest", tantivy.Order.Desc),
+    "shortest": ("shortest", tantivy.Order.Asc),
+    "most_opened": ("most_opened", tantivy.Order.Desc),
+}
+Addresses = Sequence[tuple[Any, tantivy.DocAddress]]
+
+
+class OneSearch:
+    """The work for one query: two executions for hits at most, one a filtered facet and one more, two for passages."""
+
+    def __init__(self, engine: Engine, searchers: Searchers, query: Query) -> None:
+        self._query = query
+        self._searcher = searchers.resources
+        self._places = searchers.passages
+        self._generation = searchers.generation
+        self._schema = engine.resources.schema
+        self._place_schema = engine.passages.schema
+        self._plan = understand(query.text)
+        self._filters = _merged(query.filters, self._plan.filters)
+
+    def answer(self) -> Answer:
+        """The page that was asked for."""
+        if self._query.within:
+            return self._answer_within()
+        matching, total, hits = self._find()
+        found = self._hits(hits)
+        return Answer(
+            total=total,
+            hits=found,
+            facets=self._facets(matching),
+            terms=self._plan.terms,
+            notices=self._plan.notices,
+            generation=self._generation,
+        )
+
+    def _find(self) -> tuple[Q, int, Addresses]:
+        plan = self._plan
+        if plan.empty:
+            negated = embedded_query.phrases(self._schema, plan.phrases)
+            stages = [Q.boolean_query([(Occur.Must, embedded_query.live(self._schema)), *negated])]
+        elif plan.loose:
+            stages = [embedded_query.loose(self._schema, plan)]
+        else:
+            stages = [embedded_query.strict(self._schema, plan), embedded_query.loose(self._schema, plan)]
+        total: int = 0
+        hits: Addresses = ()
+        for matching in stages:
+            total, hits = self._execute(matching)
+            if total:
+                break
+        return matching, total, hits
+
+    def _execute(self, matching: Q) -> tuple[int, Addresses]:
+        query = self._narrowed(matching)
+        limit = max(1, min(self._query.limit, MAX_LIMIT))
+        offset = max(0, min(self._query.offset, MAX_DEPTH))
+        order = _ORDER.get(self._query.sort)
+        if order is None and self._plan.empty:
+            order = _ORDER["newest"]
+        if order is None:
+            found = self._searcher.search(query, limit=limit, offset=offset, weight_by_field="weight")
+        else:
+            found = self._searcher.search(query, limit=limit, offset=offset, order_by_field=order[0], order=order[1])
+        return found_count(found), () if self._query.limit < 1 else found.hits
+
+    def _narrowed(self, matching: Q, without: str = "") -> Q:
+        narrowing = embedded_query.filters(self._schema, self._filters, without)
+        return Q.boolean_query([(Occur.Must, matching), *narrowing]) if narrowing else matching
+
+    def _facets(self, matching: Q) -> dict[str, tuple[tuple[str, int], ...]]:
+        """Counts that ignore the facet's own filter: one execution for the free facets, one for each filtered one."""
+        wanted = [name for name in self._query.facets if name in FACETS]
+        filtered = [name for name in wanted if self._filters.get(name)]
+        free = [name for name in wanted if name not in filtered]
+        counted = self._count(self._narrowed(matching), free) if free else {}
+        for name in filtered:
+            counted |= self._count(self._narrowed(matching, without=name), [name])
+        return {name: counted[name] for name in wanted}
+
+    def _count(self, query: Q, names: Sequence[str]) -> dict[str, tuple[tuple[str, int], ...]]:
+        terms = {"size": FACET_VALUES, "segment_size": 65_000}
+        asked = {name: {"terms": {"field": f"f_{name}", **terms}} for name in names}
+        answered = self._searcher.aggregate(query, asked)
+        counts: dict[str, tuple[tuple[str, int], ...]] = {}
+        for name in names:
+            buckets = [(str(bucket["key"]), int(bucket["doc_count"])) for bucket in answered[name]["buckets"]]
+            counts[name] = tuple(sorted(buckets, key=lambda bucket: (-bucket[1], bucket[0])))
+        return counts
+
+    def _hits(self, hits: Addresses) -> tuple[Hit, ...]:
+        relevance = self._query.sort == "relevance" and not self._plan.empty
+        stored = [
+            (self._searcher.doc(address).to_dict(), float(score) if relevance else 0.0) for score, address in hits
+        ]
+        ids = [read["id"][0] for read, _ in stored]
+        why = self._why(ids)
+        places, totals = self._passages(ids)
+        return tuple(
+            Hit(
+                id=read["id"][0],
+                rev=read["rev"][0],
+                score=score,
+                why=(*why.get(read["id"][0], ()), *(("passages",) if totals.get(read["id"][0]) else ())),
+                passages=places.get(read["id"][0], ()),
+                passages_total=totals.get(read["id"][0], 0),
+            )
+            for read, score in stored
+        )
+
+    def _why(self, ids: Sequence[str]) -> dict[str, tuple[str, ...]]:
+        terms = self._plan.terms
+        if not ids or not terms:
+            return {}
+        query = embedded_query.why(self._schema, terms, ids)
+        found: dict[str, tuple[str, ...]] = {}
+        for score, address in self._searcher.search(query, limit=len(ids), count=False).hits:
+            bits = round(score)
+            fields = tuple(name for name, bit in embedded_query.WHY_BITS.items() if bits & bit)
+            found[self._searcher.doc(address).to_dict()["id"][0]] = fields
+        return found
+
+    def _passages(self, ids: Sequence[str]) -> tuple[dict[str, tuple[PassageHit, ...]], dict[str, int]]:
+        """The best passages of each hit, and how many there are: two executions, whatever the number of hits."""
+        terms = self._plan.terms
+        if not ids or not terms or self._query.passages_per_hit < 1:
+            return {}, {}
+        parents = {schema.parent_number(identity): identity for identity in ids}
+        query = embedded_query.passages(self._place_schema, terms, self._plan.chars, list(ids))
+        found = self._places.search(query, limit=PASSAGES_AT_ONCE, count=False)
+        counted = self._places.aggregate(query, {"n": {"terms": {"field": "parent_number", "size": len(ids)}}})
+        totals = {
+            parents[int(bucket["key"])]: int(bucket["doc_count"])
+            for bucket in counted["n"]["buckets"]
+            if int(bucket["key"]) in parents
+        }
+        return self._group(found.hits, parents), totals
+
+    def _group(self, hits: Addresses, parents: Mapping[int, str]) -> dict[str, tuple[PassageHit, ...]]:
+        addresses = [address for _, address in hits]
+        if not addresses:
+            return {}
+        numbers = self._places.fast_field_values("parent_number", addresses)
+        grouped: dict[str, list[PassageHit]] = defaultdict(list)
+        for (score, address), number in zip(hits, numbers, strict=True):
+            mine = grouped[parents[int(number or 0)]]
+            if len(mine) < self._query.passages_per_hit:
+                mine.append(PassageHit(self._places.doc(address).to_dict()["id"][0], float(score)))
+        return {identity: tuple(places) for identity, places in grouped.items()}
+
+    def _answer_within(self) -> Answer:
+        """Passages of one document only: they are the hit's, as many as were asked for."""
+        plan, query = self._plan, self._query
+        nothing = Answer(terms=plan.terms, notices=plan.notices, generation=self._generation)
+        if not plan.terms:
+            return nothing
+        narrowed = embedded_query.passages(self._place_schema, plan.terms, plan.chars, [query.within])
+        limit = max(1, min(query.limit, MAX_LIMIT))
+        found = self._places.search(narrowed, limit=limit, offset=max(0, min(query.offset, MAX_DEPTH)))
+        places = tuple(
+            PassageHit(self._places.doc(address).to_dict()["id"][0], float(score)) for score, address in found.hits
+        )
+        total = found_count(found)
+        hit = Hit(query.within, 0, 0.0, ("passages",), places, total)
+        return replace(nothing, total=total, hits=(hit,)) if total else nothing
+
+
+def _merged(chosen: Mapping[str, tuple[str, ...]], typed: Mapping[str, tuple[str, ...]]) -> dict[str, tuple[str, ...]]:
+    names = dict.fromkeys((*chosen, *typed))
+    return {name: tuple(dict.fromkeys((*chosen.get(name, ()), *typed.get(name, ())))) for name in names}

@@ -1,0 +1,153 @@
+"""One generation of the embedded index, opened: two tantivy indexes, read and written together."""
+
+import os
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import tantivy
+
+from search import schema
+from search.errors import SearchUnavailable
+from search.model import Document, Rejected, Tombstone
+
+HEAP_BYTES = 64_000_000
+IDS_AT_ONCE = 500
+
+
+def found_count(result: tantivy.SearchResult) -> int:
+    """How many documents matched; the engine's type stubs do not know the attribute."""
+    return int(getattr(result, "count", 0) or 0)
+
+
+@contextmanager
+def engine_errors(what: str) -> Iterator[None]:
+    """Turn the engine's errors, panics of its Rust code among them, into ours."""
+    try:
+        yield
+    except (ValueError, OSError) as error:
+        raise SearchUnavailable(f"{what}: {error}") from error
+    except BaseException as error:
+        if type(error).__name__ != "PanicException":
+            raise
+        raise SearchUnavailable(f"{what}: {error}") from None
+
+
+@dataclass(frozen=True, slots=True)
+class Searchers:
+    """What one request reads: both indexes at one moment, and the generation that they belong to."""
+
+    generation: str
+    resources: tantivy.Searcher
+    passages: tantivy.Searcher
+
+
+class Part:
+    """One tantivy index: reopened for reading when its files changed, by whatever process."""
+
+    def __init__(self, folder: Path, layout: tantivy.Schema) -> None:
+        self.schema = layout
+        self.index = tantivy.Index(layout, path=str(folder))
+        self.index.config_reader("manual")
+        self._meta = folder / "meta.json"
+        self._seen: tuple[int, int] | None = None
+
+    def searcher(self) -> tantivy.Searcher:
+        """The newest state that is committed."""
+        status = os.stat(self._meta)
+        stamp = (status.st_mtime_ns, status.st_ino)
+        if stamp != self._seen:
+            self.index.reload()
+            self._seen = stamp
+        return self.index.searcher()
+
+
+class Engine:
+    """A generation: readers of both indexes, and the writers when this process has them."""
+
+    def __init__(self, name: str, folder: Path) -> None:
+        self.name = name
+        with engine_errors("cannot open the index"):
+            self.resources = Part(folder / "resources", schema.resource_schema())
+            self.passages = Part(folder / "passages", schema.passage_schema())
+        self._lock = threading.Lock()
+        self._writers: tuple[tantivy.IndexWriter, tantivy.IndexWriter] | None = None
+
+    def searchers(self) -> Searchers:
+        """Both indexes as they are now. Resources first: a hit's passages may be newer than it, never missing."""
+        with self._lock, engine_errors("cannot read the index"):
+            resources = self.resources.searcher()
+            return Searchers(self.name, resources, self.passages.searcher())
+
+    def revisions(self, ids: Sequence[str]) -> dict[str, int]:
+        """The revision held of each of these documents, tombstones too."""
+        searcher = self.searchers().resources
+        held: dict[str, int] = {}
+        for start in range(0, len(ids), IDS_AT_ONCE):
+            some = list(ids[start : start + IDS_AT_ONCE])
+            query = tantivy.Query.term_set_query(self.resources.schema, "id", some)
+            for _, address in searcher.search(query, limit=len(some), count=False).hits:
+                found: dict[str, list[Any]] = searcher.doc(address).to_dict()
+                held[found["id"][0]] = found["rev"][0]
+        return held
+
+    def apply(self, changes: Sequence[Document | Tombstone], *, check: bool) -> list[Rejected]:
+        """Put changes into the writers' batch. ``check``: ignore those older than what is held."""
+        newest: dict[str, Document | Tombstone] = {}
+        for change in changes:
+            if change.id not in newest or newest[change.id].rev <= change.rev:
+                newest[change.id] = change
+        held = self.revisions(list(newest)) if check else {}
+        rejected: list[Rejected] = []
+        for change in newest.values():
+            if change.rev >= held.get(change.id, 0):
+                rejected += self._put(change)
+        return rejected
+
+    def _put(self, change: Document | Tombstone) -> list[Rejected]:
+        resources, passages = self._open_writers()
+        try:
+            if isinstance(change, Tombstone):
+                laid, places = schema.tombstone(change), []
+            else:
+                laid = schema.resource(change)
+                places = [schema.passage(change.id, place, given) for place, given in enumerate(change.passages)]
+        except (ValueError, TypeError, UnicodeError) as error:
+            return [Rejected(change.id, str(error))]
+        resources.delete_documents_by_term("id", change.id)
+        passages.delete_documents_by_term("parent", change.id)
+        for place in places:
+            passages.add_document(place)
+        resources.add_document(laid)
+        return []
+
+    def commit(self) -> None:
+        """Make the batch durable and visible. Passages first: the other index holds the revision."""
+        if self._writers is not None:
+            resources, passages = self._writers
+            passages.commit()
+            resources.commit()
+
+    def _open_writers(self) -> tuple[tantivy.IndexWriter, tantivy.IndexWriter]:
+        if self._writers is None:
+            resources = self.resources.index.writer(HEAP_BYTES, 1)
+            self._writers = resources, self.passages.index.writer(HEAP_BYTES, 1)
+        return self._writers
+
+    def forget_batch(self) -> None:
+        """Drop what was not committed, and the writers with their locks."""
+        self._writers = None
+
+    @contextmanager
+    def batch(self) -> Iterator[None]:
+        """What is applied inside is committed at the end, or forgotten when it raises."""
+        try:
+            with engine_errors("cannot write the index"):
+                yield
+                self.commit()
+        except BaseException:
+            self.forget_batch()
+            raise

@@ -1,0 +1,123 @@
+"""Folders of the embedded index: one per generation, a pointer to the live one, and who may write.
+
+<root>/live                 name of the live generation, replaced by rename
+<root>/writing.lock         held while a batch is written or the pointer moves
+<root>/<name>/about.json    version of the schema, and whether it was filled from the database
+<root>/<name>/{resources,passages}   two engine indexes
+<root>/<name>/journal       changes that came while this generation was being filled
+"""
+
+import fcntl
+import json
+import os
+import shutil
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+_LIVE = "live"
+_ABOUT = "about.json"
+JOURNAL = "journal"
+
+
+class Generations:
+    """The folder of an embedded index."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+
+    def live(self) -> str:
+        """Name of the generation that answers; empty when there is none."""
+        try:
+            return (self.root / _LIVE).read_text(encoding="ascii").strip()
+        except FileNotFoundError:
+            return ""
+
+    def folder(self, name: str) -> Path:
+        """Where a generation lies."""
+        return self.root / name
+
+    def create(self) -> str:
+        """Make the folders of a new generation."""
+        name = f"g{time.time_ns():x}"
+        for part in ("resources", "passages"):
+            (self.root / name / part).mkdir(parents=True)
+        return name
+
+    def describe(self, name: str, *, version: int, complete: bool) -> None:
+        """Write what a generation is."""
+        _replace(self.root / name / _ABOUT, json.dumps({"schema": version, "complete": complete}))
+
+    def about(self, name: str) -> tuple[int, bool]:
+        """(schema version, complete) of a generation; (0, False) when that cannot be read."""
+        try:
+            read = json.loads((self.root / name / _ABOUT).read_text(encoding="utf-8"))
+            return int(read["schema"]), bool(read["complete"])
+        except (OSError, ValueError, KeyError, TypeError):
+            return 0, False
+
+    def switch(self, name: str) -> None:
+        """Make a generation the live one, in one step, and drop all others that nobody fills."""
+        _replace(self.root / _LIVE, name)
+        self.sweep()
+
+    def sweep(self) -> None:
+        """Drop generations that are neither live nor being filled by a living process."""
+        live = self.live()
+        for folder in self.root.glob("g*"):
+            if folder.name != live and not _is_locked(folder / "filling.lock"):
+                shutil.rmtree(folder, ignore_errors=True)
+
+    def filling(self) -> list[Path]:
+        """Journals of the generations that a living process fills at this moment."""
+        return [
+            folder / JOURNAL
+            for folder in self.root.glob("g*")
+            if folder.name != self.live() and _is_locked(folder / "filling.lock")
+        ]
+
+    @contextmanager
+    def fill(self, name: str) -> Iterator[None]:
+        """Say that this process fills a generation; the mark ends with the process, however that ends."""
+        with _locked(self.root / name / "filling.lock"):
+            yield
+
+    @contextmanager
+    def writing(self) -> Iterator[None]:
+        """One batch or one switch at a time, over all processes."""
+        self.root.mkdir(parents=True, exist_ok=True)
+        with _locked(self.root / "writing.lock"):
+            yield
+
+
+@contextmanager
+def _locked(path: Path) -> Iterator[None]:
+    with path.open("a") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+
+
+def _is_locked(path: Path) -> bool:
+    try:
+        with path.open("r") as file:
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    except FileNotFoundError:
+        return False
+    return False
+
+
+def _replace(path: Path, content: str) -> None:
+    temporary = path.with_suffix(f".{os.getpid()}.new")
+    with temporary.open("w", encoding="utf-8") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+    temporary.replace(path)
+    folder = os.open(path.parent, os.O_RDONLY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)

@@ -1,0 +1,176 @@
+"""A person's words → what to look for. Nothing that is typed raises, and whatever is typed stays bounded."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from itertools import pairwise
+
+from search import pinyin
+from search.fold import fold
+from search.text import Token, lines, tokens
+
+MAX_CHARACTERS = 400
+MAX_WORDS = 24
+MAX_PHRASE = 12
+
+CUT = "query_cut"  # notice: the query was longer than is looked at
+
+_QUOTED = re.compile(
+    r"(?P<minus>(?<!\S)[-－])?(?:“(?P<a>[^”]*)”|\"(?P<b>[^\"]*)\"|「(?P<c>[^」]*)」|『(?P<d>[^』]*)』)"
+)
+_FIELD = re.compile(r"(?<!\S)(?P<minus>[-－])?(?P<name>[a-z_]+|[\u4e00-\u9fff]{2,4})[:：](?P<value>[^\s:：]+)")
+_WITHOUT = re.compile(r"(?<!\S)[-－](?P<value>[^\s\-－]\S*)")
+
+# names of fields, in both languages → words of this field, or a facet
+WORD_FIELDS: Mapping[str, str] = {
+    "title": "title",
+    "标题": "title",
+    "题名": "title",
+    "description": "description",
+    "简介": "description",
+    "author": "people",
+    "people": "people",
+    "作者": "people",
+    "主讲": "people",
+    "教师": "people",
+    "institution": "institution",
+    "机构": "institution",
+    "学校": "institution",
+    "单位": "institution",
+    "subject": "subjects",
+    "学科": "subjects",
+    "主题": "subjects",
+    "关键词": "subjects",
+}
+FACET_FIELDS: Mapping[str, str] = {
+    "year": "year",
+    "年份": "year",
+    "language": "language",
+    "语言": "language",
+    "licence": "licence",
+    "license": "licence",
+    "许可": "licence",
+    "media": "media_kind",
+    "type": "media_kind",
+    "类型": "media_kind",
+    "级别": "level",
+    "level": "level",
+}
+
+_ASKING = frozenset(lines("asking.txt"))
+_SMALL = _ASKING | frozenset(lines("small_words.txt"))
+_WORDS_OF_A_SENTENCE = 7
+_LETTERS = re.compile(r"[a-z]+(?:'[a-z]+)*")
+
+
+@dataclass(frozen=True, slots=True)
+class Phrase:
+    """Words that must stand together (one word too), in a field or anywhere; ``negated``: must not occur."""
+
+    words: tuple[str, ...]
+    field: str = ""
+    negated: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What to look for, independent of the engine.
+
+    ``words``: each once, in order. ``pairs``: neighbours among them. ``chars``: single Chinese characters of them.
+    ``letters``: Latin words that may be pinyin or initials.
+    ``loose``: a whole question, of which not every word can be asked for.
+    """
+
+    words: tuple[str, ...] = ()
+    pairs: tuple[tuple[str, str], ...] = ()
+    chars: tuple[str, ...] = ()
+    phrases: tuple[Phrase, ...] = ()
+    letters: tuple[str, ...] = ()
+    filters: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    loose: bool = False
+    notices: tuple[str, ...] = ()
+
+    @property
+    def empty(self) -> bool:
+        """Whether there are no words at all: everything is asked for, narrowed by filters only."""
+        return not (self.words or self.phrases)
+
+    @property
+    def terms(self) -> tuple[str, ...]:
+        """The words to highlight."""
+        asked = (word for phrase in self.phrases if not phrase.negated for word in phrase.words)
+        return tuple(dict.fromkeys((*self.words, *asked)))
+
+
+def understand(text: str) -> Plan:
+    """Read what a person typed."""
+    notices = (CUT,) if len(text) > MAX_CHARACTERS else ()
+    rest = text[:MAX_CHARACTERS]
+    phrases: list[Phrase] = []
+    filters: dict[str, tuple[str, ...]] = {}
+    rest = _QUOTED.sub(lambda found: _take_quoted(found, phrases), rest)
+    rest = _FIELD.sub(lambda found: _take_field(found, phrases, filters), rest)
+    rest = _WITHOUT.sub(lambda found: _take_without(found, phrases), rest)
+    found = tokens(rest)
+    if len(found) > MAX_WORDS:
+        found, notices = found[:MAX_WORDS], (CUT,)
+    return _plan(found, tuple(phrases[:MAX_WORDS]), filters, notices)
+
+
+def _take_quoted(found: re.Match[str], phrases: list[Phrase]) -> str:
+    inside = next((group for group in found.group("a", "b", "c", "d") if group), "")
+    words = _phrase_words(inside)
+    if words:
+        phrases.append(Phrase(words, negated=found["minus"] is not None))
+    return " "
+
+
+def _take_field(found: re.Match[str], phrases: list[Phrase], filters: dict[str, tuple[str, ...]]) -> str:
+    name, value = fold(found["name"]), found["value"]
+    if name in WORD_FIELDS:
+        words = _phrase_words(value)
+        if words:
+            phrases.append(Phrase(words, WORD_FIELDS[name], found["minus"] is not None))
+        return " "
+    if name in FACET_FIELDS and found["minus"] is None:
+        facet = FACET_FIELDS[name]
+        filters[facet] = (*filters.get(facet, ()), value)
+        return " "
+    return found.group()
+
+
+def _take_without(found: re.Match[str], phrases: list[Phrase]) -> str:
+    words = _phrase_words(found["value"])
+    if words:
+        phrases.append(Phrase(words, negated=True))
+    return " "
+
+
+def _phrase_words(text: str) -> tuple[str, ...]:
+    return tuple(token.text for token in tokens(text) if not token.part)[:MAX_PHRASE]
+
+
+def _plan(
+    found: list[Token], phrases: tuple[Phrase, ...], filters: dict[str, tuple[str, ...]], notices: tuple[str, ...]
+) -> Plan:
+    whole = [token for token in found if not token.part]
+    telling = [token for token in whole if token.text not in _SMALL] or whole
+    asking = any(token.text in _ASKING for token in whole)
+    words = tuple(dict.fromkeys(token.text for token in telling))
+    han = [token for token in telling if token.han]
+    neighbours = pairwise(telling)
+    return Plan(
+        words=words,
+        pairs=tuple(dict.fromkeys((left.text, right.text) for left, right in neighbours if left.text != right.text)),
+        chars=tuple(dict.fromkeys(char for token in han for char in token.text)),
+        phrases=phrases,
+        letters=tuple(word for word in words if _LETTERS.fullmatch(word)),
+        filters=filters,
+        loose=asking or len(words) >= _WORDS_OF_A_SENTENCE,
+        notices=notices,
+    )
+
+
+def sounds_of(letters: str) -> tuple[str, ...]:
+    """The pairs of syllables of letters that were typed as pinyin; empty when they are none."""
+    return tuple(pinyin.pairs(list(pinyin.split(letters))))

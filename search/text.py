@@ -1,0 +1,162 @@
+"""One analysis of text for every engine: folded words, single characters and pinyin, with their places.
+
+Engines get words joined by spaces and split them at spaces; so the same words are found everywhere, and a cluster
+needs no plugin.
+"""
+
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from functools import cache, lru_cache
+from pathlib import Path
+
+import rjieba
+
+from search.fold import fold, fold_with_offsets
+
+DATA = Path(__file__).parent / "data"
+MAX_WORD = 40  # longer Latin or digit runs are keys and hashes; their head suffices to find them
+_HAN = "\u3007\u3400-\u9fff\uf900-\ufaff\U00020000-\U0003ffff"
+_SCAN = re.compile(
+    r"(?P<standard>(?<![a-z])(?:gb|jy|gy|gbz|iso|iec|din|db\d{2})(?:/[tz])?[ -]?\d+(?:[.\-:]\d+)*)"
+    r"|(?P<latin>[a-z0-9]+(?:[.\-_/&'][a-z0-9]+)*(?:\+\+|\+|\#)?)"
+    rf"|(?P<han>[{_HAN}]+)"
+    rf"|(?P<other>[^\W_a-z0-9{_HAN}]+)"
+)
+_SEPARATORS = re.compile(r"[.\-_/&' :+#]+")
+_UNSEGMENTED = re.compile(r"[\u3040-\u30ff\uac00-\ud7af]")
+
+
+@dataclass(frozen=True, slots=True)
+class Token:
+    """A folded word and where it stands in the source text. ``han``: a Chinese word; ``part``: of a code before it."""
+
+    text: str
+    start: int
+    end: int
+    han: bool = False
+    part: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Analysis:
+    """What an engine indexes of one text: words in order, words inside long words, single characters."""
+
+    words: list[str]
+    parts: list[str]
+    chars: list[str]
+
+
+@cache
+def _segmenter() -> rjieba.Jieba:
+    segmenter = rjieba.Jieba()
+    for word in lines("words.txt"):
+        segmenter.add_word(fold(word), None, None)
+    for line in lines("taiwan.tsv"):
+        word, _, frequency = line.split("\t")
+        segmenter.add_word(word, int(frequency), None)
+    return segmenter
+
+
+def lines(name: str) -> list[str]:
+    """The lines of one of our lists of words, without remarks."""
+    read = (DATA / name).read_text(encoding="utf-8").splitlines()
+    return [line.strip() for line in read if line.strip() and not line.startswith("#")]
+
+
+@cache
+def terms_of_taiwan() -> dict[str, str]:
+    """Taiwan's terms (folded) → the mainland's: 资料库 → 数据库."""
+    rows = (line.split("\t") for line in lines("taiwan.tsv"))
+    return {taiwan: mainland for taiwan, mainland, _ in rows}
+
+
+def add_words(words: Iterable[str]) -> None:
+    """Teach the segmenter more words (subjects, institutions, a librarian's own); what is indexed later knows them."""
+    for word in words:
+        folded = fold(word)
+        if len(folded) > 1 and not _segmenter().has_word(folded):
+            _segmenter().add_word(folded, None, None)
+            subwords.cache_clear()
+
+
+def stem(word: str) -> str:
+    """Light English stemming: the plural goes, nothing else (Harman's S-stemmer)."""
+    if len(word) < 4 or not word.isalpha() or not word.isascii():
+        return word
+    if word.endswith("ies") and word[-4] not in "ae":
+        return word[:-3] + "y"
+    if word.endswith("es") and word[-3] not in "aeo":
+        return word[:-1]
+    if word.endswith("s") and word[-2] not in "us":
+        return word[:-1]
+    return word
+
+
+def tokens(text: str) -> list[Token]:
+    """The words of a text in order, with their places in it."""
+    folded = fold_with_offsets(text)
+    found: list[Token] = []
+    for match in _SCAN.finditer(folded.text):
+        start, end = match.span()
+        if match.lastgroup == "han":
+            found += _han_tokens(match.group(), start)
+        elif match.lastgroup == "latin" or match.lastgroup == "standard":
+            found += _latin_tokens(match.group(), start, end)
+        else:
+            found += _other_tokens(match.group(), start, end)
+    if folded.starts is None:
+        return found
+    return [Token(t.text, *folded.span(t.start, t.end), t.han, t.part) for t in found]
+
+
+def _han_tokens(run: str, at: int) -> Iterator[Token]:
+    taiwan = terms_of_taiwan()
+    for word, start, end in _segmenter().tokenize(run, "default", False):
+        yield Token(taiwan.get(word, word), at + start, at + end, han=True)
+
+
+def _latin_tokens(run: str, start: int, end: int) -> Iterator[Token]:
+    pieces = [piece for piece in _SEPARATORS.split(run) if piece]
+    if len(pieces) == 1 and pieces[0] == run:
+        yield Token(stem(run)[:MAX_WORD], start, end)
+        return
+    whole = run.replace(" ", "")
+    yield Token(whole[:MAX_WORD], start, end)
+    if len(pieces) > 1:
+        place = 0
+        for piece in pieces:
+            place = run.index(piece, place)
+            yield Token(stem(piece)[:MAX_WORD], start + place, start + place + len(piece), part=True)
+            place += len(piece)
+
+
+def _other_tokens(run: str, start: int, end: int) -> Iterator[Token]:
+    if _UNSEGMENTED.search(run):
+        for index, char in enumerate(run):
+            yield Token(char, start + index, start + index + 1)
+    else:
+        yield Token(run[:MAX_WORD], start, end)
+
+
+@lru_cache(maxsize=200_000)
+def subwords(word: str) -> tuple[str, ...]:
+    """The dictionary words inside a long Chinese word: 计算机网络 → 计算, 计算机, 网络."""
+    if len(word) < 3:
+        return ()
+    taiwan = terms_of_taiwan()
+    found = _segmenter().cut_for_search(word, False)
+    return tuple(dict.fromkeys(taiwan.get(part, part) for part in found if 1 < len(part) < len(word)))
+
+
+def analyse(text: str) -> Analysis:
+    """What an engine indexes of a text."""
+    words: list[str] = []
+    parts: list[str] = []
+    chars: list[str] = []
+    for token in tokens(text):
+        words.append(token.text)
+        if token.han:
+            chars += token.text
+            parts += subwords(token.text)
+    return Analysis(words, parts, chars)

@@ -1,0 +1,18 @@
+"""All weights of the ranking, in one place. Tuned on judged questions: `make eval` shows what a change does."""
+
+WORD = 1.0  # a word anywhere in the document
+CHARACTER = 0.5  # a single character: brings back what segmentation cut otherwise
+PAIR = 0.3  # two neighbouring words of the query within PAIR_SLOP places
+PAIR_SLOP = 2
+PART = 0.5  # a word found only inside a longer word
+TITLE = 1.0  # on top of WORD, when the word stands in the title
+SUBJECT = 0.5
+PEOPLE = 0.5
+INSTITUTION = 0.3
+DESCRIPTION = 0.1
+SOUND = 0.4  # a pair of syllables, when the query was typed in pinyin or found little
+PASSAGE_CHARACTER = 0.3
+
+QUALITY = 0.05  # a complete record counts at most so much more (factor 1.05)
+OPENS = 0.03  # a record that was opened often counts at most so much more
+FRESH = 0.02  # a new record counts at most so much more
