@@ -25,6 +25,13 @@ CODES: dict[str, str] = {
     "captions_unreadable": "The file is not a subtitle file that can be read (SRT, WebVTT or ASS).",
     "captions_empty": "The subtitle file holds no cue.",
     "cover_unreadable": "The cover is not a picture that can be read (JPEG, PNG or WebP).",
+    # documents and pictures
+    "document_encrypted": "The document can only be opened with a password.",
+    "document_unreadable": "The document is damaged, or is not what its kind should be.",
+    "document_too_large": "The document has more pages or more text than is allowed.",
+    "preview_crashed": "The program that makes the preview crashed.",
+    "image_unreadable": "The picture is damaged.",
+    "image_too_large": "The picture has more pixels than are allowed.",
     # archives and XML
     "archive_unreadable": "The archive is damaged.",
     "archive_encrypted": "The archive is encrypted.",

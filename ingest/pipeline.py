@@ -45,8 +45,8 @@ GRAPHS: dict[str, tuple[Step, ...]] = {
         Step("pages", 1, _at("ingest.documents:pages"), essential=False),
     ),
     "office": (
-        Step("preview", 1, _at("ingest.office:preview"), essential=False),
-        Step("text", 1, _at("ingest.office:text")),
+        Step("preview", 1, _at("ingest.office:preview")),
+        Step("text", 1, _at("ingest.office:text"), after=("preview",), needs=("preview",)),
         Step("pages", 1, _at("ingest.office:pages"), after=("preview",), needs=("preview",), essential=False),
     ),
     "text": (Step("text", 1, _at("ingest.text:text")),),
