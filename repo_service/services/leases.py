@@ -31,12 +31,14 @@ def is_dead(name: str) -> bool:
 
 def take(ctx: Context, name: str, holder: str, seconds: float) -> bool:
     """Take or renew a role for so long; False while another living process holds it."""
+    with ctx.db.read() as session:  # whoever only waits for its turn must not take the write lock
+        if not _open_to(ctx, session.get(Lease, name), holder):
+            return False
     with ctx.db.write() as session:
         insert = sqlite.insert if ctx.db.is_sqlite else postgresql.insert
         session.execute(insert(Lease).values(name=name, holder="", fence=0).on_conflict_do_nothing())
         lease = session.get_one(Lease, name, with_for_update=True)
-        free = lease.until is None or lease.until <= ctx.clock() or is_dead(lease.holder)
-        if lease.holder != holder and not free:
+        if not _open_to(ctx, lease, holder):
             return False
         lease.fence += lease.holder != holder
         lease.holder, lease.until = holder, ctx.clock() + timedelta(seconds=seconds)
@@ -47,6 +49,12 @@ def give(ctx: Context, name: str, holder: str) -> None:
     """Lay a role down, if this process holds it."""
     with ctx.db.write() as session:
         session.execute(update(Lease).where(Lease.name == name, Lease.holder == holder).values(until=None, holder=""))
+
+
+def _open_to(ctx: Context, lease: Lease | None, holder: str) -> bool:
+    if lease is None or lease.until is None or lease.holder == holder:
+        return True
+    return lease.until <= ctx.clock() or is_dead(lease.holder)
 
 
 @cache

@@ -31,6 +31,19 @@ def settle(session: Session, ctx: Context, kind: str, aggregates: Sequence[str])
     )
 
 
+def close_rows(ctx: Context, ids: Sequence[str]) -> None:
+    """These rows need nothing more."""
+    if not ids:
+        return
+    with ctx.db.write() as session:
+        session.execute(
+            update(Outbox)
+            .where(Outbox.id.in_(ids))
+            .values(done_at=ctx.clock())
+            .execution_options(synchronize_session=False)
+        )
+
+
 def ring(ctx: Context, jobs: Iterable[Job]) -> bool:
     """Ring for jobs whose commit is done; False when the broker is away (then the reconciler rings later)."""
     ordered = sorted(jobs, key=lambda job: job.heavy)

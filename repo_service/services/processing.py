@@ -5,7 +5,7 @@ import errno
 import hashlib
 import json
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,7 +18,7 @@ from ingest.model import Product, Step, StepInput, StepOutput, Surroundings
 from repo_service.context import Context
 from repo_service.errors import LostLease
 from repo_service.models import File, Job
-from repo_service.services import jobs, outbox, products
+from repo_service.services import blobs, jobs, outbox, products
 from repo_service.services.jobs import INGEST, Claim, Pipeline, cancel_for, enqueue, processing_of
 from repo_service.services.products import Placed
 from repo_service.services.pulse import Heartbeat, Pulse
@@ -60,8 +60,13 @@ def work_one(
 
 
 def scratch_root(ctx: Context) -> Path:
-    """Where workers keep the private folders of running steps, one folder a worker."""
+    """Where the private folders of running steps lie."""
     return ctx.settings.data_dir / "scratch"
+
+
+def scratch_name(job_id: str, fence: int) -> str:
+    """The private folder of one claim: it tells whose it is, so that what a crash left is recognised."""
+    return f"{job_id}-{fence}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,8 +108,7 @@ class _Run:
     def _run(self, folder: Path, beat: Heartbeat) -> None:
         step, given = self._prepare(folder, beat)
         output = step.run(given, Surroundings(folder / "work", self.ctx.sandbox, beat.report))
-        placed = [self._put(number, product, beat) for number, product in enumerate(output.products)]
-        self._commit(step, given, output, placed)
+        self._commit(step, given, output, self._put(output.products, beat))
 
     def _prepare(self, folder: Path, beat: Heartbeat) -> tuple[Step, StepInput]:
         """Fetch what the step works on; what it needs of earlier steps lies beside it."""
@@ -143,9 +147,16 @@ class _Run:
                 beat.report(0.0)
         return path
 
-    def _put(self, number: int, product: Product, beat: Heartbeat) -> Placed:
-        """Make a product a blob: hashed on its way, staged under a name that tells whose it is, kept."""
-        staged = staged_name(self.claim, number)
+    def _put(self, made: Sequence[Product], beat: Heartbeat) -> list[Placed]:
+        """Make products blobs: staged under names that tell whose they are and hashed on the way; then kept."""
+        staged = [self._stage(number, product, beat) for number, product in enumerate(made)]
+        blobs.announce(self.ctx, {placed.sha256 for placed in staged})
+        for number, placed in enumerate(staged):
+            self.ctx.store.keep(staged_name(self.claim, number), placed.sha256)
+            beat.report(1.0)
+        return staged
+
+    def _stage(self, number: int, product: Product, beat: Heartbeat) -> Placed:
         digest = hashlib.sha256()
 
         def chunks() -> Iterator[bytes]:
@@ -155,8 +166,7 @@ class _Run:
                     beat.report(1.0)
                     yield chunk
 
-        size = self.ctx.store.write(staged, 0, chunks())
-        self.ctx.store.keep(staged, digest.hexdigest())
+        size = self.ctx.store.write(staged_name(self.claim, number), 0, chunks())
         return Placed(product, digest.hexdigest(), size)
 
     def _commit(self, step: Step, given: StepInput, output: StepOutput, placed: list[Placed]) -> None:
@@ -223,7 +233,7 @@ def _as_failure(error: Exception) -> IngestError:
 
 @contextlib.contextmanager
 def _scratch(ctx: Context, claim: Claim) -> Iterator[Path]:
-    folder = scratch_root(ctx) / f"{claim.job_id}-{claim.fence}"
+    folder = scratch_root(ctx) / scratch_name(claim.job_id, claim.fence)
     folder.mkdir(parents=True)
     try:
         yield folder

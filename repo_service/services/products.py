@@ -30,7 +30,7 @@ class Placed:
 def replace(
     session: Session, ctx: Context, job: Job, placed: Sequence[Placed], passages: Sequence[FoundPassage]
 ) -> None:
-    """Put these in the place of whatever the step made of the file before. Raises BlobLeaves (see `blobs`)."""
+    """Put these in the place of whatever the step made of the file before; the blobs were announced and kept."""
     file = session.get_one(File, job.file_id)
     job.made_files, job.made_passages = len(placed), len(passages)
     blobs.refer(session, ctx, {one.sha256: one.size for one in placed})

@@ -1,0 +1,171 @@
+"""The reconciler: the one recovery path. It compares what is with what should be, and asks for what is missing.
+
+Nothing here is needed while all goes well, and everything may be done at any time, any number of times.
+"""
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import timedelta
+
+import structlog
+from sqlalchemy import delete, func, or_, select
+from sqlalchemy.exc import OperationalError
+
+from repo_service.context import Context
+from repo_service.errors import XuehaiError
+from repo_service.models import IndexState, Job, LoginAttempt, Outbox, Resource
+from repo_service.models import Session as Login
+from repo_service.services import garbage, jobs, leases, outbox, products, uploads
+from repo_service.services.jobs import INGEST, Pipeline
+from repo_service.storage.port import StorageError
+
+GRACE = timedelta(seconds=5)  # what was written down just now is being done by whoever wrote it
+OLD = timedelta(seconds=30)  # a job that is ready for so long was not heard
+KEEP_OUTBOX = timedelta(days=1)
+KEEP_ATTEMPTS = timedelta(days=1)
+LIMIT = 1000  # rows of one kind in one pass
+
+_log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What one pass did, counted by kind, and which of its parts could not be done."""
+
+    counts: Counter[str] = field(default_factory=Counter)
+    failures: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def done(self) -> int:
+        """How many things were put right."""
+        return self.counts.total()
+
+    @property
+    def failed(self) -> int:
+        """How many parts failed; they are tried again in the next pass."""
+        return len(self.failures)
+
+
+def reconcile_once(ctx: Context, *, thorough: bool = True, pipeline: Pipeline = INGEST) -> Report:
+    """One pass. ``thorough`` walks the object store and checks blobs too: for the hour, the start and the operator."""
+    report = Report()
+    parts: dict[str, Callable[[], int]] = {
+        "interrupted": lambda: interrupt_expired(ctx, pipeline=pipeline),
+        "uploads_finished": lambda: uploads.finish_stuck(ctx),
+        "uploads_expired": lambda: uploads.expire(ctx),
+        "rung": lambda: ring_unheard(ctx),
+        "index_wanted": lambda: want_index(ctx),
+        "forgotten": lambda: forget_old(ctx),
+    }
+    if thorough:
+        parts |= {
+            "staging_removed": lambda: garbage.sweep_staging(ctx),
+            "scratch_removed": lambda: garbage.sweep_scratch(ctx),
+            "blobs_adopted": lambda: garbage.adopt_unknown(ctx),
+            "blobs_quarantined": lambda: garbage.quarantine(ctx),
+            "blobs_deleted": lambda: garbage.delete_quarantined(ctx),
+            "blobs_damaged": lambda: garbage.check_fixity(ctx),
+        }
+    for name, part in parts.items():
+        try:
+            report.counts[name] += part()
+        except (StorageError, ConnectionError, OperationalError, XuehaiError) as error:
+            _log.warning("reconcile_part_failed", part=name, error=str(error))
+            report.failures[name] = str(error)
+    return report
+
+
+def release_dead(ctx: Context, *, pipeline: Pipeline = INGEST) -> int:
+    """Take the jobs of workers of this machine that are no more; answer how many."""
+    with ctx.db.read() as session:
+        running = list(session.scalars(select(Job).where(Job.state == "running")))
+    dead = {worker for worker in {job.worker for job in running} if leases.is_dead(worker)}
+    return _interrupt(ctx, (job for job in running if job.worker in dead), lambda job: job.worker in dead, pipeline)
+
+
+def interrupt_expired(ctx: Context, *, pipeline: Pipeline = INGEST) -> int:
+    """Take the jobs whose lease has run out; answer how many."""
+    late = or_(Job.lease_until.is_(None), Job.lease_until <= ctx.clock())
+    with ctx.db.read() as session:
+        found = list(session.scalars(select(Job).where(Job.state == "running", late).limit(LIMIT)))
+    return _interrupt(ctx, found, lambda job: job.lease_until is None or job.lease_until <= ctx.clock(), pipeline)
+
+
+def ring_unheard(ctx: Context) -> int:
+    """Ring for jobs that are ready and that nobody took: their ring was lost, or never sent."""
+    now = ctx.clock()
+    due = or_(Job.not_before.is_(None), Job.not_before <= now)
+    unsent = (
+        select(Outbox.id, Job)
+        .outerjoin(Job, Job.id == Outbox.aggregate)
+        .where(Outbox.kind == outbox.RING, Outbox.done_at.is_(None), Outbox.created_at <= now - GRACE)
+        .limit(LIMIT)
+    )
+    old = select(Job).where(Job.state == "ready", due, func.coalesce(Job.not_before, Job.created_at) <= now - OLD)
+    with ctx.db.read() as session:
+        rows = [(row[0], row[1]) for row in session.execute(unsent)]
+        unheard = {job.id: job for job in session.scalars(old.limit(LIMIT))}
+    wanted = {job.id: job for _, job in rows if job is not None and job.state == "ready"}
+    sounding = {key: job for key, job in wanted.items() if job.not_before is None or job.not_before <= now}
+    heard = outbox.ring(ctx, (unheard | sounding).values())
+    over = [row_id for row_id, job in rows if job is None or job.state != "ready" or (heard and job.id in sounding)]
+    outbox.close_rows(ctx, over)
+    return len(unheard | sounding)
+
+
+def want_index(ctx: Context) -> int:
+    """Ask for the indexing of resources that changed without anybody having asked; answer how many."""
+    indexed = select(IndexState.resource_id).where(
+        IndexState.resource_id == Resource.id, IndexState.indexed_rev >= Resource.rev
+    )
+    asked = select(Outbox.id).where(
+        Outbox.aggregate == Resource.id, Outbox.kind == outbox.INDEX, Outbox.done_at.is_(None)
+    )
+    behind = select(Resource.id, Resource.rev).where(~indexed.exists(), ~asked.exists()).limit(LIMIT)
+    with ctx.db.read() as session:
+        if session.execute(behind.limit(1)).first() is None:
+            return 0
+    with ctx.db.write() as session:
+        found = session.execute(behind).all()
+        for resource_id, rev in found:
+            outbox.add(session, ctx, outbox.INDEX, resource_id, rev)
+    return len(found)
+
+
+def forget_old(ctx: Context) -> int:
+    """Remove what only mattered for a while: sent outbox rows, ended logins, old failed sign-ins."""
+    now = ctx.clock()
+    old = (
+        (Outbox, Outbox.done_at <= now - KEEP_OUTBOX),
+        (Login, Login.expires_at <= now),
+        (LoginAttempt, LoginAttempt.at <= now - KEEP_ATTEMPTS),
+    )
+    gone = 0
+    for table, over in old:
+        with ctx.db.read() as session:
+            if session.execute(select(table).where(over).limit(1)).first() is None:
+                continue
+        with ctx.db.write() as session:
+            result = session.execute(delete(table).where(over).execution_options(synchronize_session=False))
+            gone += max(getattr(result, "rowcount", 0), 0)
+    return gone
+
+
+def _interrupt(ctx: Context, found: Iterable[Job], still: Callable[[Job], bool], pipeline: Pipeline) -> int:
+    taken: list[Job] = []
+    for seen in found:
+        with ctx.db.write() as session:
+            job = jobs.locked(session, seen.id, seen.resource_id)
+            if job is None or job.state != "running" or not still(job):
+                continue
+            _log.warning("step_interrupted", job=job.id, step=job.step, worker=job.worker)
+            if jobs.interrupt(session, ctx, job, pipeline=pipeline):
+                products.show(session, ctx, job.resource_id, pipeline=pipeline)
+            taken.append(job)
+    outbox.ring(ctx, _due(ctx, taken))
+    return len(taken)
+
+
+def _due(ctx: Context, taken: Sequence[Job]) -> list[Job]:
+    return [job for job in taken if job.state == "ready" and job.not_before is None]

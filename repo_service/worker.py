@@ -1,0 +1,158 @@
+"""The worker: threads that claim and run steps, one that reconciles, one that carries changes into the index."""
+
+import os
+import signal
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from types import FrameType
+
+import structlog
+from sqlalchemy.exc import SQLAlchemyError
+
+from repo_service.context import Context
+from repo_service.services import indexing, leases, upkeep
+from repo_service.services.jobs import INGEST, Pipeline
+from repo_service.services.processing import work_one
+from search.errors import SearchUnavailable
+
+POLL_SECONDS = 1.0
+AWAY_SECONDS = 5.0  # until the next try when the database or the index is away
+THOROUGH_SECONDS = 3600.0  # between two walks through the object store
+ROLE_SECONDS = 60.0  # a role is lost after so long without renewal
+STOP_SECONDS = 20.0  # for steps to hand their jobs back
+
+_log = structlog.get_logger(__name__)
+
+
+def run(ctx: Context, *, concurrency: int = 0, reconcile: bool = True, pipeline: Pipeline = INGEST) -> None:
+    """Work until SIGTERM or SIGINT; running steps then hand their jobs back. Called in the main thread.
+
+    ``concurrency``: heavy steps at the same time (0: one for each core); half as many light ones run beside them.
+    """
+    asked = threading.Event()
+
+    def ask(_signal: int, _frame: FrameType | None) -> None:
+        asked.set()
+
+    before = {number: signal.signal(number, ask) for number in (signal.SIGTERM, signal.SIGINT)}
+    try:
+        with working(ctx, concurrency=concurrency, reconcile=reconcile, pipeline=pipeline):
+            while not asked.wait(POLL_SECONDS):
+                continue
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+@contextmanager
+def working(
+    ctx: Context, *, concurrency: int = 0, reconcile: bool = True, pipeline: Pipeline = INGEST
+) -> Iterator[None]:
+    """Have a worker at work in threads of this process while the block runs."""
+    worker = _Worker(ctx, concurrency or os.cpu_count() or 1, reconcile, pipeline)
+    worker.start()
+    try:
+        yield
+    finally:
+        worker.stop()
+
+
+class _Bell:
+    """Lets threads of one process wait for the queue together; a ring between a look and a wait is not missed."""
+
+    def __init__(self) -> None:
+        self._condition = threading.Condition()
+        self._rings = 0
+
+    def heard(self) -> int:
+        return self._rings
+
+    def ring(self) -> None:
+        with self._condition:
+            self._rings += 1
+            self._condition.notify_all()
+
+    def wait(self, heard: int, seconds: float) -> None:
+        with self._condition:
+            self._condition.wait_for(lambda: self._rings != heard, seconds)
+
+
+class _Worker:
+    def __init__(self, ctx: Context, concurrency: int, reconcile: bool, pipeline: Pipeline) -> None:
+        self._ctx, self._pipeline = ctx, pipeline
+        self._name = leases.process_name()
+        self._stopping = threading.Event()
+        self._bell = _Bell()
+        self._threads = [self._thread("listen", self._listen), self._thread("index", self._index)]
+        for number in range(concurrency):
+            self._threads.append(self._thread(f"heavy {number}", lambda: self._work(heavy=True)))
+        for number in range(max(1, concurrency // 2)):
+            self._threads.append(self._thread(f"light {number}", lambda: self._work(heavy=False)))
+        if reconcile:
+            self._threads.append(self._thread("reconcile", self._reconcile))
+
+    def start(self) -> None:
+        """Take the jobs of dead predecessors, then begin."""
+        _log.info("worker_started", worker=self._name)
+        upkeep.release_dead(self._ctx, pipeline=self._pipeline)
+        for thread in self._threads:
+            thread.start()
+
+    def stop(self) -> None:
+        """Let the threads end: running steps hand their jobs back, roles are laid down."""
+        self._stopping.set()
+        self._bell.ring()
+        until = time.monotonic() + STOP_SECONDS
+        for thread in self._threads:
+            thread.join(max(0.0, until - time.monotonic()))
+        for role in (leases.RECONCILER, leases.INDEX_WRITER):
+            leases.give(self._ctx, role, self._name)
+        _log.info("worker_stopped", worker=self._name, late=[t.name for t in self._threads if t.is_alive()])
+
+    def _thread(self, name: str, loop: Callable[[], None]) -> threading.Thread:
+        return threading.Thread(target=loop, name=name, daemon=True)
+
+    def _listen(self) -> None:
+        while not self._stopping.is_set():
+            self._ctx.queue.wait(POLL_SECONDS)
+            self._bell.ring()
+
+    def _work(self, *, heavy: bool) -> None:
+        while not self._stopping.is_set():
+            heard = self._bell.heard()
+            try:
+                if not work_one(self._ctx, self._name, heavy, pipeline=self._pipeline, stopping=self._stopping.is_set):
+                    self._bell.wait(heard, POLL_SECONDS)
+            except SQLAlchemyError:
+                _log.exception("database_away")
+                self._stopping.wait(AWAY_SECONDS)
+
+    def _reconcile(self) -> None:
+        walked = -THOROUGH_SECONDS
+        while not self._stopping.is_set():
+            try:
+                if leases.take(self._ctx, leases.RECONCILER, self._name, ROLE_SECONDS):
+                    thorough = time.monotonic() - walked >= THOROUGH_SECONDS
+                    report = upkeep.reconcile_once(self._ctx, thorough=thorough, pipeline=self._pipeline)
+                    walked = time.monotonic() if thorough else walked
+                    if report.done or report.failed:
+                        _log.info("reconciled", failures=report.failures, **+report.counts)
+            except SQLAlchemyError:
+                _log.exception("database_away")
+            self._stopping.wait(self._ctx.settings.reconcile_seconds)
+
+    def _index(self) -> None:
+        renewed = -ROLE_SECONDS
+        while not self._stopping.is_set():
+            heard = self._bell.heard()
+            try:
+                if time.monotonic() - renewed > ROLE_SECONDS / 3:
+                    mine = leases.take(self._ctx, leases.INDEX_WRITER, self._name, ROLE_SECONDS)
+                    renewed = time.monotonic() if mine else -ROLE_SECONDS
+                if renewed < 0 or not indexing.drain(self._ctx):
+                    self._bell.wait(heard, POLL_SECONDS)
+            except (SQLAlchemyError, SearchUnavailable):
+                _log.exception("index_away")
+                self._stopping.wait(AWAY_SECONDS)
