@@ -24,7 +24,6 @@ _PROFILE = """<?xml version="1.0" encoding="UTF-8"?>
 _SETTINGS = (
     ("Common/Security/Scripting", "MacroSecurityLevel", "3"),
     ("Common/Security/Scripting", "DisableMacrosExecution", "true"),
-    ("Common/Security/Scripting", "DisableActiveContent", "true"),
     ("Common/Security/Scripting", "BlockUntrustedRefererLinks", "true"),
     ("Common/Misc", "FirstRun", "false"),
     ("Common/Save/Document", "AutoSave", "false"),
