@@ -20,7 +20,7 @@ BOUNDARY = b"xuehai-bench"
 
 
 class Server:
-    """One of `p9_servers` in a process of its own, and what it cost."""
+    """One of `upload_servers` in a process of its own, and what it cost."""
 
     def __init__(self, which: str, folder: Path) -> None:
         shutil.rmtree(folder, ignore_errors=True)
@@ -28,7 +28,7 @@ class Server:
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
             self.port: int = probe.getsockname()[1]
-        command = [sys.executable, "-m", "tests.bench.p9_servers", which, str(folder), str(self.port)]
+        command = [sys.executable, "-m", "tests.bench.upload_servers", which, str(folder), str(self.port)]
         self.process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
         assert self.process.stdout is not None
         self.key = self.process.stdout.readline().strip()  # said when it is about to listen

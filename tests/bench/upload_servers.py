@@ -1,4 +1,4 @@
-"""The three servers of P9: ``python -m tests.bench.p9_servers WHICH FOLDER PORT``. Each says a line when ready."""
+"""The three servers of P9: ``python -m tests.bench.upload_servers WHICH FOLDER PORT``. Each says a line when ready."""
 
 import hashlib
 import secrets
