@@ -17,6 +17,7 @@ FIELD_WORDS = ("title", "subjects", "people", "institution", "description")
 KEY_SEPARATOR = "\x1f"
 _FRESH_SECONDS = 2 * 365 * 86400.0
 NO_DURATION = 2**40
+MAX_TAILS = 24
 
 
 def resource_schema() -> tantivy.Schema:
@@ -146,13 +147,22 @@ def completions(document: Document) -> list[str]:
 
 
 def _tails(label: str) -> list[str]:
-    found = [token for token in tokens(label) if not token.part][:12]
+    """What somebody may type for a label: it, its pinyin or its initials, from any of its characters on.
+
+    Keys of the beginning start with ``^``, the others with a dot.
+    """
+    units: list[tuple[str, str]] = []
+    for token in tokens(label):
+        if token.han:
+            spoken = pinyin.of_word(token.text)
+            units += zip(token.text, spoken, strict=True) if len(spoken) == len(token.text) else []
+        elif not token.part:
+            units.append((token.text, token.text))
     keys: list[str] = []
-    for index in range(len(found)):
-        rest = found[index : index + 8]
-        plain = "".join(token.text for token in rest)
-        spoken = [part for token in rest for part in (pinyin.of_word(token.text) if token.han else (token.text,))]
-        keys += (plain, "".join(spoken), "".join(part[0] for part in spoken if part))
+    for index in range(min(len(units), MAX_TAILS)):
+        rest = units[index : index + 16]
+        forms = ("".join(plain for plain, _ in rest), "".join(said for _, said in rest))
+        keys += (*forms, "".join(said[0] for _, said in rest))
     return [f"{'^' if index < 3 else '.'}{key[:40]}" for index, key in enumerate(keys)]
 
 

@@ -1,0 +1,203 @@
+"""From the catalogue to the index: what changed, what a row looks like there, and filling it anew."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+
+import structlog
+from sqlalchemy import delete, func, select, update
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.orm import Session, joinedload
+
+from repo_service.context import Context
+from repo_service.models import Counter, IndexState, Institution, Outbox, Resource
+from repo_service.services import outbox
+from repo_service.services.documents import Mapper
+from repo_service.services.finding import SearchPage, SearchRequest, SuggestionView, search, suggest
+from search.model import Document, Rejected, Tombstone
+
+__all__ = [
+    "EPOCH",
+    "Reindexed",
+    "SearchPage",
+    "SearchRequest",
+    "SuggestionView",
+    "document",
+    "drain",
+    "reindex",
+    "search",
+    "suggest",
+    "touch",
+]
+
+EPOCH = "catalogue_epoch"
+REBUILD = "rebuild"  # an engine's health says so when it must be filled from the catalogue
+MAX_ATTEMPTS = 5
+SCAN_PAGE = 200
+STATE_PAGE = 1_000
+PASSAGES_AT_ONCE = 20_000
+
+_log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Reindexed:
+    """How a rebuild went: documents that are in, and those that were refused, with the reason."""
+
+    done: int
+    failed: tuple[Rejected, ...] = ()
+
+
+def touch(session: Session, ctx: Context, resource: Resource, visibility: bool = False) -> None:
+    """Say, inside the caller's transaction, that a resource changed; ``visibility``: also who may see it."""
+    resource.rev += 1
+    outbox.add(session, ctx, outbox.INDEX, resource.id, resource.rev)
+    if visibility:
+        insert = sqlite.insert if ctx.db.is_sqlite else postgresql.insert
+        raised = insert(Counter).values(name=EPOCH, value=1)
+        session.execute(raised.on_conflict_do_update(index_elements=["name"], set_={"value": Counter.value + 1}))
+
+
+def document(session: Session, resource: Resource) -> Document | Tombstone:
+    """A resource as the index holds it: a tombstone unless it is published."""
+    return Mapper(session).change(resource)
+
+
+def drain(ctx: Context, limit: int = 200) -> int:
+    """Bring waiting changes into the index; how many rows of the outbox were settled.
+
+    An index that was lost, is corrupt or of an older schema is first filled anew. Raises SearchUnavailable when the
+    engine is away, NotTheWriter in a process that may not write; then everything waits.
+    """
+    health = ctx.index.health()
+    if health.detail == REBUILD:
+        reindex(ctx)
+        health = ctx.index.health()
+    with ctx.db.read() as session:
+        waiting = select(Outbox).where(Outbox.done_at.is_(None), Outbox.kind == outbox.INDEX)
+        rows = list(session.scalars(waiting.order_by(Outbox.id).limit(limit)))
+        if not rows:
+            return 0
+        rows, changes = _changes(session, rows)
+    rejected = ctx.index.write(changes)
+    _settle(ctx, rows, changes, rejected, ctx.index.health().generation or health.generation)
+    return len(rows)
+
+
+def _changes(session: Session, rows: Sequence[Outbox]) -> tuple[list[Outbox], list[Document | Tombstone]]:
+    """What to write for these rows; a batch that grows too large ends early, the rest waits for the next one."""
+    mapper = Mapper(session)
+    changes: dict[str, Document | Tombstone] = {}
+    taken: list[Outbox] = []
+    size = 0
+    for row in rows:
+        if row.aggregate not in changes:
+            if size > PASSAGES_AT_ONCE:
+                break
+            resource = session.get(Resource, row.aggregate)
+            change = mapper.change(resource) if resource else Tombstone(row.aggregate, row.rev + 1)
+            changes[row.aggregate] = change
+            size += len(change.passages) if isinstance(change, Document) else 0
+        taken.append(row)
+    return taken, list(changes.values())
+
+
+def _settle(
+    ctx: Context,
+    rows: Sequence[Outbox],
+    changes: Sequence[Document | Tombstone],
+    rejected: Sequence[Rejected],
+    generation: str,
+) -> None:
+    """In one transaction: rows done, and what the index now holds. A refused document is tried again a few times."""
+    refused = {one.id: one.reason for one in rejected}
+    for identity, reason in refused.items():
+        _log.warning("document_refused", resource=identity, reason=reason)
+    done = [row.id for row in rows if row.aggregate not in refused or row.attempts + 1 >= MAX_ATTEMPTS]
+    again = [row.id for row in rows if row.aggregate in refused]
+    with ctx.db.write() as session:
+        session.execute(update(Outbox).where(Outbox.id.in_(done)).values(done_at=ctx.clock()))
+        session.execute(update(Outbox).where(Outbox.id.in_(again)).values(attempts=Outbox.attempts + 1))
+        known = set(session.scalars(select(Resource.id).where(Resource.id.in_([change.id for change in changes]))))
+        held = [(c.id, c.rev, isinstance(c, Document)) for c in changes if c.id not in refused and c.id in known]
+        _remember(session, ctx, generation, held)
+
+
+def _remember(session: Session, ctx: Context, generation: str, held: Iterable[tuple[str, int, bool]]) -> None:
+    now = ctx.clock()
+    rows = [
+        {"resource_id": i, "generation": generation, "indexed_rev": rev, "present": present, "indexed_at": now}
+        for i, rev, present in held
+    ]
+    if not rows:
+        return
+    insert = (sqlite.insert if ctx.db.is_sqlite else postgresql.insert)(IndexState)
+    changed = {name: insert.excluded[name] for name in ("indexed_rev", "present", "indexed_at")}
+    session.execute(
+        insert.on_conflict_do_update(
+            index_elements=["resource_id", "generation"],
+            set_=changed,
+            where=IndexState.indexed_rev <= insert.excluded.indexed_rev,
+        ),
+        rows,
+    )
+
+
+def reindex(ctx: Context) -> Reindexed:
+    """Fill a new generation of the index from the catalogue beside the live one, and switch to it at once.
+
+    A record that cannot be mapped is skipped and reported. Changes that come meanwhile reach both generations.
+    """
+    unmapped: list[Rejected] = []
+    rejected = ctx.index.rebuild(_published(ctx, unmapped))
+    generation = ctx.index.health().generation
+    done = 0
+    held: list[tuple[str, int, bool]] = []
+    for identity, rev in ctx.index.scan():
+        held.append((identity, rev, True))
+        done += 1
+        if len(held) == STATE_PAGE:
+            _remember_known(ctx, generation, held)
+            held = []
+    _remember_known(ctx, generation, held)
+    with ctx.db.write() as session:
+        session.execute(delete(IndexState).where(IndexState.generation != generation))
+    return Reindexed(done, (*unmapped, *rejected))
+
+
+def _remember_known(ctx: Context, generation: str, held: Sequence[tuple[str, int, bool]]) -> None:
+    with ctx.db.write() as session:
+        known = set(session.scalars(select(Resource.id).where(Resource.id.in_([identity for identity, *_ in held]))))
+        _remember(session, ctx, generation, (row for row in held if row[0] in known))
+
+
+def _published(ctx: Context, unmapped: list[Rejected]) -> Iterator[Document]:
+    """All published resources in order of id, read in short transactions."""
+    last = ""
+    while True:
+        with ctx.db.read() as session:
+            mapper = Mapper(session)
+            page = list(
+                session.scalars(
+                    select(Resource)
+                    .where(Resource.id > last, Resource.state == "published")
+                    .options(joinedload(Resource.institution).joinedload(Institution.division))
+                    .order_by(Resource.id)
+                    .limit(SCAN_PAGE)
+                )
+            )
+            for resource in page:
+                try:
+                    change = mapper.change(resource)
+                except (ValueError, TypeError, KeyError) as error:
+                    unmapped.append(Rejected(resource.id, f"{type(error).__name__}: {error}"))
+                    continue
+                if isinstance(change, Document):
+                    yield change
+        if len(page) < SCAN_PAGE:
+            return
+        last = page[-1].id
+
+
+def epoch(session: Session) -> int:
+    """The number of changes of visibility so far: part of the key of cached answers."""
+    return session.scalar(select(func.coalesce(func.max(Counter.value), 0)).where(Counter.name == EPOCH)) or 0

@@ -1,0 +1,171 @@
+"""What the values of facets are called, in Chinese and English."""
+
+from collections.abc import Iterable, Mapping
+from typing import Literal
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from repo_service.models import Division, Institution, Subject
+
+Locale = Literal["zh", "en"]
+Labels = Mapping[str, tuple[str, str]]  # value → (Chinese, English)
+
+FACETS: Labels = {
+    "institution": ("机构", "Institution"),
+    "institution_kind": ("机构类型", "Kind of institution"),
+    "division": ("行政区划", "Division"),
+    "kind": ("教育类型", "Kind of education"),
+    "degree": ("学历教育", "Degree education"),
+    "vocational": ("职业教育", "Vocational education"),
+    "subject": ("学科", "Subject"),
+    "level": ("程度", "Level"),
+    "media_kind": ("媒体", "Medium"),
+    "language": ("语言", "Language"),
+    "licence": ("许可协议", "Licence"),
+    "duration": ("时长", "Duration"),
+    "year": ("年份", "Year"),
+    "captions": ("字幕", "Captions"),
+}
+INSTITUTION_KINDS: Labels = {
+    "university": ("高校", "University"),
+    "vocational_school": ("职业院校", "Vocational school"),
+    "county_vocational_centre": ("县级职教中心", "County vocational education centre"),
+    "township_adult_school": ("乡镇成人文化技术学校", "Township adult school"),
+    "open_university": ("开放大学", "Open university"),
+    "elder_university": ("老年大学", "University for elders"),
+    "library": ("图书馆", "Library"),
+    "cultural_centre": ("文化馆", "Cultural centre"),
+    "mass_art_centre": ("群众艺术馆", "Mass art centre"),
+    "museum": ("博物馆", "Museum"),
+    "stadium": ("体育场", "Stadium"),
+    "community_centre": ("社区文化活动中心", "Community activity centre"),
+    "science_school": ("社区科普学校", "Popular-science school"),
+    "enterprise": ("企业", "Enterprise"),
+    "government": ("政府部门", "Government department"),
+}
+KINDS: Labels = {
+    "adult_degree": ("成人学历提升", "Adult degree upgrading"),
+    "professional": ("专业技术人员", "Professional and technical staff"),
+    "workers": ("职工", "Workers"),
+    "rural_adults": ("农村成人", "Rural adults"),
+    "community": ("社区", "Community"),
+    "elders": ("老年", "Elders"),
+    "reading": ("全民阅读", "Reading for all"),
+    "vocational_skills": ("职业技能培训", "Vocational skills"),
+}
+MEDIA_KINDS: Labels = {
+    "video": ("视频", "Video"),
+    "audio": ("音频", "Audio"),
+    "slides": ("演示文稿", "Slides"),
+    "document": ("文档", "Document"),
+    "text": ("文本", "Text"),
+    "image": ("图片", "Image"),
+    "package": ("课件包", "Package"),
+}
+LICENCES: Labels = {
+    "CC0-1.0": ("CC0 放弃权利", "CC0 Public domain"),
+    "CC-BY-4.0": ("CC BY 署名", "CC BY"),
+    "CC-BY-SA-4.0": ("CC BY-SA 署名—相同方式共享", "CC BY-SA"),
+    "CC-BY-NC-4.0": ("CC BY-NC 署名—非商业", "CC BY-NC"),
+    "CC-BY-NC-SA-4.0": ("CC BY-NC-SA 署名—非商业—相同方式共享", "CC BY-NC-SA"),
+    "CC-BY-ND-4.0": ("CC BY-ND 署名—禁止演绎", "CC BY-ND"),
+    "CC-BY-NC-ND-4.0": ("CC BY-NC-ND 署名—非商业—禁止演绎", "CC BY-NC-ND"),
+    "LicenseRef-audience": ("仅供在线学习", "To learn online only"),
+}
+LEVELS: Labels = {
+    "primary": ("小学", "Primary"),
+    "secondary": ("中学", "Secondary"),
+    "vocational": ("职业", "Vocational"),
+    "undergraduate": ("本科", "Undergraduate"),
+    "postgraduate": ("研究生", "Postgraduate"),
+    "everyone": ("所有人", "Everyone"),
+}
+DURATIONS: Labels = {
+    "under_5": ("5 分钟以内", "Under 5 minutes"),
+    "5_to_20": ("5–20 分钟", "5 to 20 minutes"),
+    "20_to_60": ("20–60 分钟", "20 to 60 minutes"),
+    "over_60": ("1 小时以上", "Over an hour"),
+}
+LANGUAGES: Labels = {
+    "zh-Hans": ("简体中文", "Chinese (Simplified)"),
+    "zh-Hant": ("繁体中文", "Chinese (Traditional)"),
+    "zh-CN": ("中文（中国大陆）", "Chinese (Mainland)"),
+    "zh-TW": ("中文（台湾）", "Chinese (Taiwan)"),
+    "zh": ("中文", "Chinese"),
+    "en": ("英语", "English"),
+    "ja": ("日语", "Japanese"),
+    "ko": ("韩语", "Korean"),
+    "fr": ("法语", "French"),
+    "de": ("德语", "German"),
+    "ru": ("俄语", "Russian"),
+    "es": ("西班牙语", "Spanish"),
+    "ug": ("维吾尔语", "Uyghur"),
+    "bo": ("藏语", "Tibetan"),
+    "mn": ("蒙古语", "Mongolian"),
+    "und": ("未注明", "Not stated"),
+}
+PASSAGE_KINDS: Labels = {
+    "cue": ("讲述", "Speech"),
+    "slide": ("幻灯片", "Slide"),
+    "page": ("页", "Page"),
+    "section": ("章节", "Section"),
+    "chapter": ("章", "Chapter"),
+}
+WHY: Labels = {
+    "title": ("标题", "title"),
+    "description": ("简介", "description"),
+    "subjects": ("学科与关键词", "subjects and keywords"),
+    "people": ("作者", "people"),
+    "institution": ("机构", "institution"),
+    "passages": ("内容", "content"),
+}
+_YES_NO: Mapping[str, Labels] = {
+    "degree": {"true": ("学历", "Degree"), "false": ("非学历", "Non-degree")},
+    "vocational": {"true": ("职业", "Vocational"), "false": ("非职业", "Non-vocational")},
+    "captions": {"true": ("有字幕", "With captions"), "false": ("无字幕", "Without captions")},
+}
+_FIXED: Mapping[str, Labels] = {
+    "institution_kind": INSTITUTION_KINDS,
+    "kind": KINDS,
+    "media_kind": MEDIA_KINDS,
+    "licence": LICENCES,
+    "level": LEVELS,
+    "duration": DURATIONS,
+    "language": LANGUAGES,
+    **_YES_NO,
+}
+_DURATION_ENDS = ((300.0, "under_5"), (1200.0, "5_to_20"), (3600.0, "20_to_60"))
+
+
+def duration_class(seconds: float | None) -> tuple[str, ...]:
+    """The class of a length in seconds, as the facet has it; none for what has no length."""
+    if not seconds or seconds <= 0:
+        return ()
+    return (next((name for end, name in _DURATION_ENDS if seconds < end), "over_60"),)
+
+
+def label(facet: str, value: str, locale: Locale = "zh") -> str:
+    """What a value of a fixed facet is called; the value itself when nobody named it."""
+    pair = _FIXED.get(facet, {}).get(value)
+    if pair is None:
+        return value
+    return pair[0] if locale == "zh" else pair[1]
+
+
+def labels(session: Session, facet: str, values: Iterable[str], locale: Locale) -> dict[str, str]:
+    """Names of the values of any facet; those of institutions, divisions and subjects come from the database."""
+    wanted = list(values)
+    if not wanted:
+        return {}
+    if facet == "institution":
+        found = session.scalars(select(Institution).where(Institution.slug.in_(wanted)))
+        named = {row.slug: row.name_en if locale == "en" and row.name_en else row.name for row in found}
+    elif facet == "division":
+        named = {row.code: row.name for row in session.scalars(select(Division).where(Division.code.in_(wanted)))}
+    elif facet == "subject":
+        rows = session.scalars(select(Subject).where(Subject.code.in_(wanted)))
+        named = {row.code: row.label_en if locale == "en" and row.label_en else row.label_zh for row in rows}
+    else:
+        return {value: label(facet, value, locale) for value in wanted}
+    return {value: named.get(value, value) for value in wanted}

@@ -1,0 +1,122 @@
+"""Where a text holds the words that were looked for: marked titles and snippets, safe to put into a page."""
+
+import re
+from collections.abc import Iterable, Sequence
+from functools import lru_cache
+from html import escape
+
+from search.fold import fold_with_offsets
+from search.text import MAX_WORD, stem, terms_of_taiwan
+
+LOOKED_AT = 50_000  # characters of one text; a page of a book has 2,000
+_HAN_TERM = re.compile(r"[^\x00-\x7f]")
+_LATIN = r"[a-z0-9]+(?:[.\-_/&'][a-z0-9]+)*(?:\+\+|\+|\#)?"
+_PIECE = re.compile(r"[a-z0-9]+")
+Span = tuple[int, int]
+
+
+def spans(text: str, terms: Iterable[str]) -> list[Span]:
+    """Places of the words, (start, end) in the text as it was given, in order and apart from each other."""
+    wanted = frozenset(terms)
+    if not wanted or not text:
+        return []
+    folded = fold_with_offsets(text[:LOOKED_AT])
+    found: list[Span] = []
+    for match in _matcher(wanted).finditer(folded.text):
+        if match.lastgroup == "han":
+            found.append(match.span())
+        else:
+            found += _latin(match, wanted)
+    return _joined(folded.span(start, end) for start, end in found)
+
+
+@lru_cache(maxsize=256)
+def _matcher(terms: frozenset[str]) -> re.Pattern[str]:
+    """Chinese words are found wherever their characters stand; Latin ones are looked up whole."""
+    han = {term for term in terms if _HAN_TERM.search(term)}
+    han |= {taiwan for taiwan, mainland in terms_of_taiwan().items() if mainland in han}
+    longest_first = sorted(han, key=lambda term: (-len(term), term))
+    choices = [rf"(?P<latin>{_LATIN})"]
+    if longest_first:
+        choices.append(f"(?P<han>{'|'.join(map(re.escape, longest_first))})")
+    return re.compile("|".join(choices))
+
+
+def _latin(match: re.Match[str], terms: frozenset[str]) -> list[Span]:
+    start, end = match.span()
+    whole = match.group()
+    if stem(whole)[:MAX_WORD] in terms or whole[:MAX_WORD] in terms:
+        return [(start, end)]
+    pieces = _PIECE.finditer(whole)
+    return [(start + p.start(), start + p.end()) for p in pieces if stem(p.group())[:MAX_WORD] in terms]
+
+
+def _joined(found: Iterable[Span]) -> list[Span]:
+    joined: list[Span] = []
+    for start, end in found:
+        if start >= end:
+            continue
+        if joined and start <= joined[-1][1]:
+            joined[-1] = (joined[-1][0], max(end, joined[-1][1]))
+        else:
+            joined.append((start, end))
+    return joined
+
+
+def highlight(text: str, terms: Iterable[str]) -> list[tuple[str, bool]]:
+    """The text in pieces, each with whether it is one of the words; joined they are the text again."""
+    return _cut(text, spans(text, terms), 0, len(text))
+
+
+def _cut(text: str, marks: Sequence[Span], start: int, end: int) -> list[tuple[str, bool]]:
+    pieces: list[tuple[str, bool]] = []
+    at = start
+    for first, last in marks:
+        first, last = max(first, start), min(last, end)
+        if first >= last:
+            continue
+        pieces += [(text[at:first], False), (text[first:last], True)]
+        at = last
+    pieces.append((text[at:end], False))
+    return [(piece, hit) for piece, hit in pieces if piece]
+
+
+def markup(pieces: Iterable[tuple[str, bool]]) -> str:
+    """Pieces as HTML: everything escaped, the words in <mark>."""
+    return "".join(f"<mark>{escape(piece)}</mark>" if hit else escape(piece) for piece, hit in pieces)
+
+
+def marked(text: str, terms: Iterable[str]) -> str:
+    """The whole text as HTML with its words marked."""
+    return markup(highlight(text, terms))
+
+
+def snippet(text: str, terms: Iterable[str], width: int = 120) -> list[tuple[str, bool]]:
+    """The part of a text, about ``width`` characters, that holds the most of the words; dots say what is left out."""
+    if len(text) <= width:
+        return highlight(text, terms)
+    marks = spans(text, terms)
+    start = _best_start(text, marks, width)
+    end = min(len(text), start + width)
+    pieces = _cut(text, marks, start, end)
+    before = [("…", False)] if start > 0 else []
+    after = [("…", False)] if end < len(text) else []
+    return [*before, *pieces, *after]
+
+
+def _best_start(text: str, marks: Sequence[Span], width: int) -> int:
+    """Begin so that as many different words as possible come into view, and some text before the first of them."""
+    best, best_worth = 0, 0
+    last = 0
+    for index, (start, _) in enumerate(marks):
+        last = max(last, index)
+        while last + 1 < len(marks) and marks[last + 1][1] <= start + width:
+            last += 1
+        worth = len({text[a:b] for a, b in marks[index : min(last, index + 20) + 1]})
+        if worth > best_worth:
+            best, best_worth = start, worth
+    lead = max(0, min(best - width // 5, len(text) - width))
+    for place in range(lead, min(best, lead + width // 5)):
+        if text[place] in "。！？；\n.!?;":
+            return place + 1
+    return lead

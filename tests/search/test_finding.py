@@ -1,0 +1,182 @@
+"""From rows to results: what the catalogue's search shows, and what it must never show."""
+
+import pytest
+
+from repo_service.context import Context
+from repo_service.errors import Invalid
+from repo_service.models import Blob, File, IndexState, Institution, Outbox, Passage, Resource
+from repo_service.policy import ANONYMOUS
+from repo_service.services import indexing
+from repo_service.services.indexing import SearchPage, SearchRequest
+from tests import support
+
+CUES = (
+    (10.0, 12.0, "首先打开手机上的"),
+    (12.0, 15.0, "微信应用程序。"),
+    (15.5, 19.0, "然後點擊資料庫備份。"),
+)
+
+
+@pytest.fixture
+def school(ctx: Context) -> Institution:
+    """An institution that gives courseware."""
+    return support.institution(ctx, name="郑州老年大学", kind="elder_university")
+
+
+def publish(ctx: Context, school: Institution, title: str, **fields: object) -> Resource:
+    """A published resource that waits for the index."""
+    row = support.resource(ctx, school, title, state="published", published_at=ctx.clock(), **fields)
+    with ctx.db.write() as session:
+        indexing.touch(session, ctx, session.get_one(Resource, row.id), visibility=True)
+    return row
+
+
+def add_cues(ctx: Context, resource: Resource) -> None:
+    """Captions of a lecture, as the captions step leaves them."""
+    with ctx.db.write() as session:
+        session.add(Blob(sha256="0" * 64, size=1, created_at=ctx.clock()))
+        session.flush()
+        file = File(
+            resource_id=resource.id,
+            version=1,
+            role="captions",
+            path="given/captions",
+            name="a.srt",
+            media_type="application/x-subrip",
+            sha256="0" * 64,
+            size=1,
+            created_at=ctx.clock(),
+        )
+        session.add(file)
+        session.flush()
+        for ordinal, (start, end, text) in enumerate(CUES):
+            session.add(
+                Passage(
+                    resource_id=resource.id,
+                    version=1,
+                    file_id=file.id,
+                    step="captions",
+                    ordinal=ordinal,
+                    kind="cue",
+                    start=start,
+                    end=end,
+                    text=text,
+                )
+            )
+
+
+def find(ctx: Context, q: str, **asked: object) -> SearchPage:
+    """A search as anybody makes it."""
+    return indexing.search(ctx, ANONYMOUS, SearchRequest(q=q, **asked))  # type: ignore[arg-type]
+
+
+def test_published_is_found_with_marks_reasons_and_the_second(ctx: Context, school: Institution) -> None:
+    row = publish(ctx, school, "老年人<智能手机>入门", description="学会用微信。", media_kind="video", duration=700.0)
+    add_cues(ctx, row)
+    assert indexing.drain(ctx) == 1
+    page = find(ctx, "微信应用")
+    assert (page.total, page.degraded, page.hits[0].id) == (1, False, row.id)
+    passage = page.hits[0].passages[0]
+    assert passage.url == f"/resources/{row.id}?t=10"
+    assert (passage.start, passage.end) == (10.0, 15.0)
+    assert "手机上的<mark>微信" in passage.highlighted
+    assert "passages" in page.hits[0].why
+    assert "description" in page.hits[0].why
+    title = find(ctx, "智能手机").hits[0]
+    assert title.highlighted == "老年人&lt;<mark>智能手机</mark>&gt;入门"
+    assert "title" in title.why
+
+
+def test_simplified_words_find_traditional_speech(ctx: Context, school: Institution) -> None:
+    row = publish(ctx, school, "备份课")
+    add_cues(ctx, row)
+    indexing.drain(ctx)
+    (passage,) = find(ctx, "数据库备份").hits[0].passages
+    assert passage.highlighted == "然後點擊<mark>資料庫備份</mark>。"
+    assert passage.start == 15.5
+
+
+def test_withdrawn_is_gone_at_once_even_before_the_index_knows(ctx: Context, school: Institution) -> None:
+    row = publish(ctx, school, "太极拳教程")
+    indexing.drain(ctx)
+    with ctx.db.write() as session:
+        fresh = session.get_one(Resource, row.id)
+        fresh.state = "withdrawn"
+        indexing.touch(session, ctx, fresh, visibility=True)
+    assert find(ctx, "太极拳").hits == []
+    assert indexing.suggest(ctx, "太极") == []
+    assert indexing.drain(ctx) == 1
+    assert find(ctx, "太极拳").total == 0
+
+
+def test_facets_carry_names_and_what_is_chosen(ctx: Context, school: Institution) -> None:
+    publish(ctx, school, "剪纸一", media_kind="video", kinds=["elders"])
+    publish(ctx, school, "剪纸二", media_kind="document", kinds=["elders", "community"])
+    indexing.drain(ctx)
+    page = find(ctx, "剪纸", filters={"media_kind": ["video"]}, locale="en")
+    assert page.total == 1
+    kinds = [(value.label, value.count, value.selected) for value in page.facets["media_kind"]]
+    assert kinds == [("Document", 1, False), ("Video", 1, True)]
+    assert [(value.value, value.count) for value in page.facets["kind"]] == [("elders", 1)]
+    assert page.facets["institution"][0].label == "郑州老年大学"
+    assert page.facets["division"][0].label == "郑州市"
+
+
+def test_paging_by_cursor_reaches_everything_once(ctx: Context, school: Institution) -> None:
+    made = {publish(ctx, school, f"合唱排练 {number}").id for number in range(7)}
+    indexing.drain(ctx)
+    seen: list[str] = []
+    cursor: str | None = None
+    for _ in range(4):
+        page = find(ctx, "合唱", limit=2, cursor=cursor)
+        seen += [hit.id for hit in page.hits]
+        cursor = page.next_cursor
+    assert cursor is None
+    assert sorted(seen) == sorted(made)
+
+
+def test_too_deep_and_foreign_cursors_are_refused_with_a_code(ctx: Context, school: Institution) -> None:
+    publish(ctx, school, "书法")
+    publish(ctx, school, "书法二")
+    indexing.drain(ctx)
+    with pytest.raises(Invalid) as deep:
+        find(ctx, "书法", offset=9_990)
+    assert deep.value.stable_code == "too_deep"
+    cursor = find(ctx, "书法", limit=1).next_cursor
+    indexing.reindex(ctx)
+    with pytest.raises(Invalid) as stale:
+        find(ctx, "书法", limit=1, cursor=cursor)
+    assert stale.value.stable_code == "stale_cursor"
+
+
+def test_lost_index_degrades_and_fills_itself(ctx: Context, school: Institution) -> None:
+    row = publish(ctx, school, "豫剧名段欣赏")
+    page = find(ctx, "豫剧")
+    assert page.degraded, "no index was written yet: the database answers by title"
+    assert [hit.id for hit in page.hits] == [row.id]
+    indexing.drain(ctx)
+    assert not find(ctx, "豫剧").degraded
+    with ctx.db.read() as session:
+        held = session.query(IndexState).one()
+    assert (held.indexed_rev, held.present) == (row.rev + 1, True)
+
+
+def test_reindex_keeps_answers_and_reports(ctx: Context, school: Institution) -> None:
+    for number in range(5):
+        publish(ctx, school, f"病虫害防治 {number}")
+    indexing.drain(ctx)
+    done = indexing.reindex(ctx)
+    assert (done.done, done.failed) == (5, ())
+    assert find(ctx, "病虫害").total == 5
+    with ctx.db.read() as session:
+        assert session.query(Outbox).filter(Outbox.done_at.is_(None)).count() == 0
+        generations = {row.generation for row in session.query(IndexState)}
+    assert generations == {ctx.index.health().generation}
+
+
+def test_suggestions_lead_somewhere(ctx: Context, school: Institution) -> None:
+    row = publish(ctx, school, "计算机网络基础")
+    indexing.drain(ctx)
+    for typed in ("计算", "网络", "jisuanji", "jsjwl", "計算機"):
+        assert indexing.suggest(ctx, typed)[0].url == f"/resources/{row.id}", typed
+    assert indexing.suggest(ctx, "老年")[0].url == "/institutions/xuexiao"
