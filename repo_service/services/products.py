@@ -11,7 +11,7 @@ from ingest.model import Facts, MediaKind, Product
 from ingest.model import Passage as FoundPassage
 from repo_service.context import Context
 from repo_service.models import File, Job, Passage, Resource, new_id
-from repo_service.services import blobs, outbox
+from repo_service.services import blobs, indexing
 from repo_service.services.jobs import INGEST, Pipeline, processing_of
 
 CAPTIONS = "captions"
@@ -73,12 +73,13 @@ def show(session: Session, ctx: Context, resource_id: str, *, pipeline: Pipeline
     resource = session.get_one(Resource, resource_id)
     given = _given(session, resource.id, resource.version)
     jobs = list(session.scalars(select(Job).where(Job.resource_id == resource.id, Job.version == resource.version)))
+    served = resource.served_version
     if processing_of(jobs, given, pipeline=pipeline) in ("ready", "partial"):
         resource.served_version = resource.version
     if resource.served_version == resource.version:
         _take_over(session, resource, given, jobs)
-    resource.rev += 1
-    outbox.add(session, ctx, outbox.INDEX, resource.id, resource.rev)
+    visible = resource.state == "published" and served != resource.served_version
+    indexing.touch(session, ctx, resource, visibility=visible)
 
 
 def _take_over(session: Session, resource: Resource, given: Sequence[File], jobs: Sequence[Job]) -> None:
