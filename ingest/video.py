@@ -1,0 +1,184 @@
+"""Films: the HLS ladder, a poster, a storyboard, and the subtitles and chapters that the file brings along."""
+
+from pathlib import Path
+
+from ingest import ffmpeg, ladder, plans
+from ingest.cues import timestamp
+from ingest.errors import IngestError
+from ingest.ffmpeg import Source
+from ingest.language import name_of
+from ingest.model import Facts, Passage, Product, StepInput, StepOutput, Surroundings
+from ingest.plans import VideoStream
+from ingest.probe import TEXT_SUBTITLES, Media, source_of
+from ingest.sandbox import Sandbox
+from ingest.subtitles import cleaned
+
+_POSTER_WIDTH, _THUMBNAIL_WIDTH, _TILE_WIDTH = 1280, 640, 160
+_GRID = 5
+_FRAMES_COMPARED = 12
+
+
+def _media(given: StepInput) -> tuple[Media, VideoStream]:
+    media = Media.of(given.facts["probe"])
+    if media.video is None:
+        raise IngestError("no_streams", "no moving picture")
+    return media, media.video
+
+
+def _tone_maps(video: VideoStream, sandbox: Sandbox) -> bool:
+    return plans.is_hdr(video) and all(ffmpeg.has_filter(sandbox, name) for name in ("zscale", "tonemap"))
+
+
+def transcode(given: StepInput, around: Surroundings) -> StepOutput:
+    """Products: hls, mp4 (480p for old phones), audio (m4a). Facts: duration, renditions, copied, audio_tracks, note.
+
+    Where copying the source as top rung fails, every rung is coded. ``note`` is ``ends_early`` for a cut-off file.
+    """
+    media, video = _media(given)
+    source, tonemap = source_of(given), _tone_maps(video, around.sandbox)
+    try:
+        made = ladder.make(source, plans.video_ladder(video, media.audio, tonemap=tonemap), media.duration, around)
+    except IngestError as error:
+        if error.code not in ("transcode_failed", "nothing_decodable") or not plans.may_copy(video):
+            raise
+        again = plans.video_ladder(video, media.audio, copy=False, tonemap=tonemap)
+        made = ladder.make(source, again, media.duration, around)
+    phone = max(
+        (r for r, _ in made.renditions if min(r.width, r.height) <= plans.PHONE_RUNG),
+        key=lambda r: r.height,
+        default=made.renditions[0][0],
+    )
+    names = [phone.name, *(track.name for track, _ in made.sounds[:1])]
+    plain = ladder.remuxed(made, names, around.scratch / "plain" / "video.mp4", around)
+    products = [
+        *ladder.products_of(made, min(video.fps, 30.0)),
+        Product("mp4", "video.mp4", plain, "video/mp4", {"width": phone.width, "height": phone.height}),
+        *ladder.download(made, around),
+    ]
+    return ladder.output(made, products, media.duration)
+
+
+def poster(given: StepInput, around: Surroundings) -> StepOutput:
+    """Products: poster and thumbnail, from a telling frame near a tenth of the film. Raises picture_failed."""
+    media, video = _media(given)
+    size = plans.fitted(video.shown, _POSTER_WIDTH), plans.fitted(video.shown, _THUMBNAIL_WIDTH)
+    folder = _folder(around, "poster")
+    paths = folder / "poster.jpg", folder / "thumbnail.jpg"
+    filters = plans.tone_map(video.shown) if _tone_maps(video, around.sandbox) else []
+    telling = ("thumbnail", {"n": _FRAMES_COMPARED})
+    sizes = dict(zip(paths, size, strict=True))
+    for seconds in dict.fromkeys((round(media.duration / 10, 2), 0.0)):
+        command = ffmpeg.stills_command(source_of(given), video.index, seconds, sizes, [telling, *filters])
+        _draw(command, source_of(given), folder, around, media.duration)
+        if all(path.is_file() for path in paths):
+            return StepOutput(
+                {},
+                tuple(
+                    Product(role, f"{role}.jpg", path, "image/jpeg", {"width": w, "height": h})
+                    for role, path, (w, h) in zip(("poster", "thumbnail"), paths, size, strict=True)
+                ),
+            )
+    raise IngestError("picture_failed")
+
+
+def _folder(around: Surroundings, name: str) -> Path:
+    folder = around.scratch / name
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
+
+
+def _draw(command: list[str], source: Source, folder: Path, around: Surroundings, duration: float) -> None:
+    bounds = ladder.limits(duration / 10, source.path.stat().st_size, 1280 * 720)
+    ffmpeg.run(ffmpeg.Run(command, [source.path], folder, bounds), around.sandbox, around.report, "picture_failed")
+
+
+def storyboard(given: StepInput, around: Surroundings) -> StepOutput:
+    """Products: sprite sheets of keyframes, and a WebVTT that says which tile shows which seconds."""
+    media, video = _media(given)
+    if not video.thumbs:
+        raise IngestError("picture_failed", "no keyframe")
+    tile = plans.fitted(video.shown, _TILE_WIDTH)
+    folder = _folder(around, "storyboard")
+    command = ffmpeg.sprites_command(
+        source_of(given), video.index, video.thumbs_every, tile, _GRID, folder / "sprite-%d.jpg"
+    )
+    _draw(command, source_of(given), folder, around, media.duration)
+    sheets = [
+        folder / f"sprite-{number}.jpg"
+        for number in range(1, len(video.thumbs) // _GRID**2 + 2)
+        if (folder / f"sprite-{number}.jpg").is_file()
+    ]
+    if not sheets:
+        raise IngestError("picture_failed", "no keyframe could be decoded")
+    text = storyboard_vtt(video.thumbs[: len(sheets) * _GRID**2], media.duration, tile)
+    vtt = folder / "storyboard.vtt"
+    vtt.write_text(text, encoding="utf-8")
+    size = {"width": tile[0], "height": tile[1]}
+    return StepOutput(
+        {"tiles": len(video.thumbs)},
+        (
+            *(Product("sprite", f"storyboard/{sheet.name}", sheet, "image/jpeg", size) for sheet in sheets),
+            Product("storyboard", "storyboard/storyboard.vtt", vtt, "text/vtt"),
+        ),
+    )
+
+
+def storyboard_vtt(moments: tuple[float, ...], duration: float, tile: tuple[int, int]) -> str:
+    """One cue a tile; the address is relative to the file, its fragment the place on the sheet."""
+    width, height = tile
+    cues = []
+    for number, start in enumerate(moments):
+        end = moments[number + 1] if number + 1 < len(moments) else max(duration, start + 0.001)
+        sheet, place = divmod(number, _GRID**2)
+        x, y = place % _GRID * width, place // _GRID * height
+        address = f"sprite-{sheet + 1}.jpg#xywh={x},{y},{width},{height}"
+        cues.append(f"{timestamp(start)} --> {timestamp(end)}\n{address}\n")
+    return "WEBVTT\n\n" + "\n".join(cues)
+
+
+def captions(given: StepInput, around: Surroundings) -> StepOutput:
+    """Products: captions_vtt for each text track, chapters; passages: cues and chapters. Facts: has_captions, note.
+
+    ``note`` is ``bitmap_subtitles`` where tracks are pictures of letters, which cannot be read.
+    """
+    media, _ = _media(given)
+    folder = _folder(around, "captions")
+    targets = {t.index: folder / f"track-{t.index}.vtt" for t in media.subtitles if t.codec in TEXT_SUBTITLES}
+    products: list[Product] = []
+    passages: list[Passage] = []
+    if targets:
+        source = source_of(given)
+        command = ffmpeg.Run(
+            ffmpeg.subtitles_command(source, targets),
+            [source.path],
+            folder,
+            ladder.limits(media.duration / 10, source.path.stat().st_size),
+            media.duration,
+        )
+        ffmpeg.run(command, around.sandbox, around.report, "captions_unreadable")
+    for track in media.subtitles:
+        if track.index not in targets or not targets[track.index].is_file():
+            continue
+        found = cleaned(targets[track.index], folder / f"clean-{track.index}.vtt", track.language, around)
+        if found.passages:
+            attributes = {"language": found.language, "label": track.title or name_of(found.language)}
+            name = f"captions/{track.index}-{found.language or 'und'}.vtt"
+            products.append(Product("captions_vtt", name, found.path, "text/vtt", attributes))
+            passages += found.passages
+    facts: Facts = {"has_captions": True} if products else {}
+    if len(targets) < len(media.subtitles):
+        facts["note"] = "bitmap_subtitles"
+    if media.chapters:
+        products.append(_chapters(media, folder / "chapters.vtt"))
+        passages += [Passage("chapter", c.title, c.start, c.end) for c in media.chapters if c.title]
+    return StepOutput(facts, tuple(products), tuple(passages))
+
+
+def _chapters(media: Media, path: Path) -> Product:
+    cues = [
+        f"{timestamp(chapter.start)} --> {timestamp(max(chapter.end, chapter.start + 0.001))}\n"
+        f"{chapter.title or number}\n"
+        for number, chapter in enumerate(media.chapters, 1)
+    ]
+    path.write_text("WEBVTT\n\n" + "\n".join(cues), encoding="utf-8")
+    return Product("chapters", "chapters.vtt", path, "text/vtt")
