@@ -73,6 +73,8 @@ class HitView(BaseModel):
     institution_kind: str
     language: str
     licence: str
+    kinds: list[str]
+    subjects: list[str]
     level: str
     year: int | None
     duration: float | None = Field(description="Seconds")
@@ -253,6 +255,8 @@ def _hit(
         institution_kind=row.institution.kind,
         language=row.language,
         licence=row.licence,
+        kinds=row.kinds,
+        subjects=row.subjects,
         level=row.level,
         year=row.year,
         duration=row.duration,
