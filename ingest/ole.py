@@ -10,6 +10,7 @@ from pathlib import Path
 _MAX_BYTES = 256 * 2**20
 _ENTRY = 128
 _PPT_ENCRYPTED_TOKEN = b"\xdf\xc4\xd1\xf3"
+_FIB = b"\xec\xa5"
 _FILEPASS, _BOF = 0x002F, 0x0809
 
 
@@ -19,35 +20,37 @@ def is_encrypted(path: str) -> bool:
         data = file.read(_MAX_BYTES)
     if len(data) < 512 or not data.startswith(b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"):
         return False
-    if _entry(data, "EncryptedPackage") >= 0 or _entry(data, "EncryptedSummary") >= 0:
+    if any(_entries(data, "EncryptedPackage")) or any(_entries(data, "EncryptedSummary")):
         return True
-    if _entry(data, "PowerPoint Document") >= 0:
+    if any(_entries(data, "PowerPoint Document")):
         return _PPT_ENCRYPTED_TOKEN in data
-    word = _start_of(data, "WordDocument")
-    if word:
-        return len(word) > 12 and bool(struct.unpack_from("<H", word, 10)[0] & 0x0100)
-    return any(kind == _FILEPASS for kind in _records(_start_of(data, "Workbook") or _start_of(data, "Book")))
+    if any(_encrypted_word(start) for start in _starts(data, "WordDocument")):
+        return True
+    books = (start for name in ("Workbook", "Book") for start in _starts(data, name))
+    return any(kind == _FILEPASS for start in books for kind in _records(start))
 
 
-def _entry(data: bytes, name: str) -> int:
-    """Where the directory entry of a stream is, or -1. Entries lie at multiples of their size."""
+def _entries(data: bytes, name: str) -> Iterator[int]:
+    """Where directory entries of streams with this name are; embedded objects bring their own."""
     wide = name.encode("utf-16-le")
     at = data.find(wide)
     while at >= 0:
         if at % _ENTRY == 0 and data[at + 64 : at + 66] == struct.pack("<H", len(wide) + 2):
-            return at
+            yield at
         at = data.find(wide, at + 1)
-    return -1
 
 
-def _start_of(data: bytes, name: str) -> bytes:
-    """The first sector of a stream, or nothing. Small streams lie elsewhere and are not looked for."""
-    at = _entry(data, name)
+def _starts(data: bytes, name: str) -> Iterator[bytes]:
+    """The first sectors of the streams with this name. Small streams lie elsewhere and are not looked for."""
     shift = struct.unpack_from("<H", data, 30)[0]
-    if at < 0 or at + _ENTRY > len(data) or shift not in (9, 12):
-        return b""
-    sector = struct.unpack_from("<L", data, at + 116)[0]
-    return data[(sector + 1) << shift : (sector + 2) << shift]
+    for at in _entries(data, name):
+        if at + _ENTRY <= len(data) and shift in (9, 12):
+            sector = struct.unpack_from("<L", data, at + 116)[0]
+            yield data[(sector + 1) << shift : (sector + 2) << shift]
+
+
+def _encrypted_word(fib: bytes) -> bool:
+    return fib.startswith(_FIB) and len(fib) > 12 and bool(struct.unpack_from("<H", fib, 10)[0] & 0x0100)
 
 
 def _records(stream: bytes) -> Iterator[int]:
