@@ -3,15 +3,13 @@
 import os
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pytest
 
+from repo_service import wiring
+from repo_service.context import Context
 from repo_service.migrations import run
 from repo_service.settings import Settings
-
-if TYPE_CHECKING:
-    from repo_service.context import Context
 
 
 @pytest.fixture(scope="session")
@@ -32,10 +30,8 @@ def settings(tmp_path: Path) -> Settings:
 
 
 @pytest.fixture
-def ctx(settings: Settings) -> Iterator["Context"]:
+def ctx(settings: Settings) -> Iterator[Context]:
     """An embedded installation, migrated and empty; this process holds the index writer's role."""
-    from repo_service import wiring
-
     context = wiring.build(settings, index_writer=True)
     run.upgrade(context.db)
     yield context

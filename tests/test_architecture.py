@@ -24,8 +24,8 @@ DOORS = {
     "elasticsearch": {"search/elastic.py"},
     "celery": {"repo_service/queue/celery.py", "repo_service/worker.py"},
     "ffmpeg": {"ingest/ffmpeg.py"},
-    "tantivy": {"search/embedded.py", "search/embedded_schema.py", "search/embedded_query.py"},
-    "subprocess": {"ingest/sandbox.py", "repo_service/commands/serving.py"},
+    "tantivy": {"search/engine.py", "search/embedded_query.py", "search/schema.py", "search/embedded_search.py"},
+    "subprocess": {"ingest/sandbox.py", "repo_service/commands/supervisor.py"},
 }
 
 

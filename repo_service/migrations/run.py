@@ -1,17 +1,21 @@
-"""Runs migrations from inside the program: locked, with time limits, and again without harm."""
+"""Runs migrations from inside the program: locked, with time limits, and again without harm.
+
+Most starts find the newest schema. They must not pay for Alembic, so it is imported where it has work to do.
+"""
 
 import fcntl
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from alembic import command
-from alembic.config import Config
-from alembic.runtime.migration import MigrationContext
-from alembic.script import ScriptDirectory
-from sqlalchemy import Connection
+from sqlalchemy import Connection, inspect, text
 
 from repo_service.db import Database
+from repo_service.errors import Misconfigured
+
+if TYPE_CHECKING:
+    from alembic.config import Config
 
 HERE = Path(__file__).parent
 ADVISORY_LOCK = 0x7875_6568  # "xueh": one migration at a time in one PostgreSQL database
@@ -19,36 +23,56 @@ LOCK_TIMEOUT = "5s"  # rather give up than stand in the way of everybody who wai
 STATEMENT_TIMEOUT = "10min"
 
 
-def newest() -> str | None:
+def revisions() -> list[str]:
+    """All revisions in order: they form one line, and each file begins with its number."""
+    return sorted(path.name.partition("_")[0] for path in (HERE / "versions").glob("r[0-9]*.py"))
+
+
+def newest() -> str:
     """The revision that this program's schema has."""
-    return ScriptDirectory(str(HERE)).get_current_head()
+    return revisions()[-1]
 
 
 def current(db: Database) -> str | None:
     """The revision that the database is at; None when it is empty."""
     with db.engine.connect() as connection:
-        return MigrationContext.configure(connection).get_current_revision()
+        if not inspect(connection).has_table("alembic_version"):
+            return None
+        return connection.scalar(text("SELECT version_num FROM alembic_version"))
 
 
 def upgrade(db: Database) -> bool:
-    """Bring the schema to the newest revision; answer whether anything was done. Safe from many processes at once."""
-    head = newest()
-    if current(db) == head:
+    """Bring the schema to the newest revision; answer whether anything was done. Safe from many processes at once.
+
+    Raises Misconfigured for a database of a newer program.
+    """
+    if _is_newest(db):
         return False
     with _locked(db):
-        if current(db) == head:  # another process was faster
+        if _is_newest(db):  # another process was faster
             return False
+        from alembic import command
+
         with _connection(db) as connection:
             command.upgrade(config(connection), "head")
     return True
 
 
-def config(connection: Connection) -> Config:
+def config(connection: Connection) -> "Config":
     """Alembic's configuration without a file; `env.py` takes the connection from it."""
+    from alembic.config import Config
+
     found = Config(attributes={"connection": connection})
     found.set_main_option("script_location", str(HERE))
     found.set_main_option("path_separator", "os")
     return found
+
+
+def _is_newest(db: Database) -> bool:
+    found = current(db)
+    if found is not None and found not in revisions():
+        raise Misconfigured(f"the database has revision {found}, which is newer than this program")
+    return found == newest()
 
 
 @contextmanager

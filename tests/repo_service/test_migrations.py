@@ -3,11 +3,14 @@
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
 from sqlalchemy import inspect, text
 
 from repo_service.db import Database
+from repo_service.errors import Misconfigured
 from repo_service.migrations import run
 from repo_service.models import Base
 
@@ -49,3 +52,18 @@ def test_foreign_keys_are_checked_again_afterwards(tmp_path: Path) -> None:
     with db.engine.connect() as connection:
         assert connection.execute(text("PRAGMA foreign_keys")).scalar() == 1
     db.close()
+
+
+def test_a_database_of_a_newer_program_is_refused(tmp_path: Path) -> None:
+    db = database(tmp_path)
+    run.upgrade(db)
+    with db.write() as session:
+        session.execute(text("UPDATE alembic_version SET version_num = 'r9999'"))
+    with pytest.raises(Misconfigured, match="newer"):
+        run.upgrade(db)
+    db.close()
+
+
+def test_revisions_are_one_line() -> None:
+    scripts = list(ScriptDirectory(str(run.HERE)).walk_revisions())
+    assert [script.revision for script in reversed(scripts)] == run.revisions()

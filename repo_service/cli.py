@@ -1,0 +1,74 @@
+"""The command `xuehai`: which commands there are, and how they end (0 done, 1 found or failed, 2 wrong usage)."""
+
+import os
+import sys
+from importlib.metadata import version
+from typing import Annotated
+
+import typer
+
+from repo_service.commands import accounts, console, finding, keeping, safekeeping, serving
+from repo_service.errors import XuehaiError
+from repo_service.web.look import Locale
+
+app = typer.Typer(
+    name="xuehai",
+    help="学海：开放课程资源库 · Xuehai, an open course repository",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(version("xuehai"))
+        raise typer.Exit
+
+
+@app.callback()
+def _everything(
+    _version: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="版本 · version")
+    ] = False,
+) -> None:
+    pass
+
+
+def _group(name: str, words: str) -> typer.Typer:
+    group = typer.Typer(help=words, no_args_is_help=True)
+    app.add_typer(group, name=name)
+    return group
+
+
+app.command()(serving.serve)
+app.command("worker")(serving.work)
+app.command()(keeping.migrate)
+_group("institution", "机构 · institutions").command("create")(accounts.institution_create)
+_group("user", "用户 · users").command("create")(accounts.user_create)
+_group("key", "接口密钥 · API keys").command("create")(accounts.key_create)
+app.command()(finding.search)
+app.command()(keeping.reprocess)
+app.command()(keeping.reindex)
+app.command()(keeping.reconcile)
+app.command()(safekeeping.doctor)
+app.command()(safekeeping.backup)
+app.command()(safekeeping.restore)
+app.command()(safekeeping.verify)
+
+
+def spoken() -> Locale:
+    """The language to answer in: English where the terminal's locale is English, else Chinese."""
+    found = next((os.environ[name] for name in ("LC_ALL", "LC_MESSAGES", "LANG") if os.environ.get(name)), "")
+    return "en" if found.startswith("en") else "zh"
+
+
+def main() -> None:
+    """Run one command; what it refuses is said in one sentence, with the stable code."""
+    try:
+        app()
+    except XuehaiError as error:
+        sys.exit(console.refuse(error, spoken(), as_json="--json" in sys.argv))
+    except BrokenPipeError:  # the reader of our output went away
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(1)
