@@ -85,6 +85,16 @@ def has_filter(sandbox: Sandbox, name: str) -> bool:
 
 
 @dataclass(frozen=True, slots=True)
+class Sheet:
+    """A sprite sheet of ``grid`` × ``grid`` tiles of this size, with each ``every``-th keyframe."""
+
+    width: int
+    height: int
+    every: int
+    grid: int
+
+
+@dataclass(frozen=True, slots=True)
 class Run:
     """One ffmpeg command with what it may read, write and use. ``seconds`` of output are 100 %."""
 
@@ -164,6 +174,7 @@ def _segmented(stream: Any, name: str, folder: Path, ladder: Ladder, options: Ma
     return ffmpeg.output(
         stream,
         str(playlist),
+        t=ladder.seconds,
         hls_time=ladder.segment_seconds,
         hls_segment_filename=str(folder / f"{name}.mp4"),
         **_SEGMENT_OPTIONS,
@@ -232,15 +243,15 @@ def _jpegs(picture: Any, sizes: Mapping[Path, tuple[Any, int]]) -> list[Any]:
     ]
 
 
-def sprites_command(
-    source: Source, index: int, every: int, tile: tuple[int, int], grid: int, pattern: Path
-) -> list[str]:
-    """Sheets of ``grid`` × ``grid`` pictures of ``tile`` size, from each ``every``-th keyframe."""
-    picture = _input(source, skip_frame="nokey")[str(index)]
-    if every > 1:
-        picture = picture.filter("select", f"not(mod(n,{every}))")
-    picture = picture.filter("scale", *tile).filter("setsar", "1").filter("tile", f"{grid}x{grid}")
-    picture = picture.filter("format", "yuvj420p")
+def sprites_command(source: Source, index: int, sheet: Sheet, pattern: Path, *, skip: bool) -> list[str]:
+    """Sheets of small pictures of keyframes. ``skip`` decodes nothing else; some old decoders cannot do that."""
+    picture = _input(source, **{"skip_frame": "nokey"} if skip else {})[str(index)]
+    if not skip:
+        picture = picture.filter("select", "key")
+    if sheet.every > 1:
+        picture = picture.filter("select", f"not(mod(n,{sheet.every}))")
+    picture = picture.filter("scale", sheet.width, sheet.height).filter("setsar", "1")
+    picture = picture.filter("tile", f"{sheet.grid}x{sheet.grid}").filter("format", "yuvj420p")
     options = {"fps_mode": "passthrough", "q:v": 5, "f": "image2", "c:v": "mjpeg", "map_metadata": -1}
     return _compiled([ffmpeg.output(picture, str(pattern), **options)])
 

@@ -118,7 +118,7 @@ def download(made: Made, around: Surroundings) -> list[Product]:
 def output(made: Made, products: Sequence[Product], declared: float) -> StepOutput:
     """The facts that both kinds share: duration as it can be played, rungs, and whether the file ended early."""
     facts: Facts = {
-        "duration": round(made.duration, 3),
+        "duration": round(_duration(made, declared), 3),
         "renditions": [rendition.name for rendition, _ in made.renditions],
         "copied": [r.name for r, _ in made.renditions if r.copied],
         "audio_tracks": len(made.sounds),
@@ -126,3 +126,14 @@ def output(made: Made, products: Sequence[Product], declared: float) -> StepOutp
     if made.duration < 0.9 * declared - 1.0:
         facts["note"] = "ends_early"
     return StepOutput(facts, tuple(products))
+
+
+def _duration(made: Made, declared: float) -> float:
+    """What was declared where that is near, since coders pad the last frame; else what was made.
+
+    A film is never longer than it says: damaged sound may be.
+    """
+    tolerance = max(0.5, 0.01 * declared)
+    if declared > 0 and (abs(made.duration - declared) <= tolerance or (made.renditions and made.duration > declared)):
+        return declared
+    return made.duration

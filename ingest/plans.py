@@ -6,6 +6,7 @@ from fractions import Fraction
 from typing import Any
 
 SEGMENT_SECONDS = 4.0
+MAX_SECONDS = 12 * 3600.0
 RUNGS = ((240, 400_000), (480, 1_200_000), (720, 2_800_000), (1080, 5_000_000))  # short side, highest bits/s
 _BETWEEN = 1.25  # a source that is so much larger than the highest rung below it gets a rung of its own size
 _COPY_RATE = 1.2
@@ -95,7 +96,10 @@ class AudioTrack:
 
 @dataclass(frozen=True, slots=True)
 class Ladder:
-    """One ffmpeg run: renditions from small to large and sound tracks, cut at the same moments."""
+    """One ffmpeg run: renditions from small to large and sound tracks, cut at the same moments.
+
+    ``size`` is the picture as shown; nothing after ``seconds`` is made.
+    """
 
     video_index: int
     renditions: tuple[Rendition, ...]
@@ -103,13 +107,17 @@ class Ladder:
     filters: tuple[Filter, ...] = ()
     force_key_frames: str = f"expr:gte(t,n_forced*{SEGMENT_SECONDS:g})"
     segment_seconds: float = SEGMENT_SECONDS
+    seconds: float = MAX_SECONDS
     size: tuple[int, int] = field(default=(0, 0))
 
 
 def video_ladder(
-    video: VideoStream, audio: Sequence[AudioStream], *, copy: bool = True, tonemap: bool = True
+    video: VideoStream, audio: Sequence[AudioStream], seconds: float, *, copy: bool = True, tonemap: bool = True
 ) -> Ladder:
-    """The ladder of a film. ``copy=False`` codes every rung; ``tonemap`` says whether the filters for it are there."""
+    """The ladder of a film that lasts so many seconds: damaged sound may believe that it lasts longer.
+
+    ``copy=False`` codes every rung; ``tonemap`` says whether the filters for it are there.
+    """
     copied = copy and may_copy(video)
     renditions = [_rendition(video.shown, short, rate) for short, rate in _rungs(video.shown)]
     forced: dict[str, Any] = {}
@@ -123,6 +131,7 @@ def video_ladder(
         tuple(renditions),
         audio_tracks(audio),
         filters=_filters(video, tonemap),
+        seconds=min(seconds + 1.0, MAX_SECONDS) if seconds > 0 else MAX_SECONDS,
         size=video.shown,
         **forced,
     )

@@ -7,9 +7,8 @@ from typing import Any
 from ingest.errors import IngestError
 from ingest.ffmpeg import MAX_PIXELS, Source, ffprobe, ffprobe_packets
 from ingest.model import Facts, MediaKind, StepInput, StepOutput, Surroundings
-from ingest.plans import SEGMENT_SECONDS, AudioStream, VideoStream
+from ingest.plans import MAX_SECONDS, SEGMENT_SECONDS, AudioStream, VideoStream
 
-MAX_SECONDS = 12 * 3600.0
 _MAX_STREAMS = 64
 _MAX_CHAPTERS = 500
 _MAX_THUMBS = 100
@@ -122,7 +121,6 @@ class Packets:
     def __init__(self, start: float) -> None:
         self.start, self.end = start, 0.0
         self.keyframes: list[float] = []
-        self.bytes_end = 0.0
 
     def take(self, line: str) -> None:
         """One line of ``pts_time,duration_time,flags``."""

@@ -37,11 +37,13 @@ def transcode(given: StepInput, around: Surroundings) -> StepOutput:
     media, video = _media(given)
     source, tonemap = source_of(given), _tone_maps(video, around.sandbox)
     try:
-        made = ladder.make(source, plans.video_ladder(video, media.audio, tonemap=tonemap), media.duration, around)
+        made = ladder.make(
+            source, plans.video_ladder(video, media.audio, media.duration, tonemap=tonemap), media.duration, around
+        )
     except IngestError as error:
         if error.code not in ("transcode_failed", "nothing_decodable") or not plans.may_copy(video):
             raise
-        again = plans.video_ladder(video, media.audio, copy=False, tonemap=tonemap)
+        again = plans.video_ladder(video, media.audio, media.duration, copy=False, tonemap=tonemap)
         made = ladder.make(source, again, media.duration, around)
     phone = max(
         (r for r, _ in made.renditions if min(r.width, r.height) <= plans.PHONE_RUNG),
@@ -67,18 +69,17 @@ def poster(given: StepInput, around: Surroundings) -> StepOutput:
     filters = plans.tone_map(video.shown) if _tone_maps(video, around.sandbox) else []
     telling = ("thumbnail", {"n": _FRAMES_COMPARED})
     sizes = dict(zip(paths, size, strict=True))
+    why = "no frame could be decoded"
     for seconds in dict.fromkeys((round(media.duration / 10, 2), 0.0)):
         command = ffmpeg.stills_command(source_of(given), video.index, seconds, sizes, [telling, *filters])
-        _draw(command, source_of(given), folder, around, media.duration)
+        why = _draw(command, source_of(given), folder, around, media.duration) or why
         if all(path.is_file() for path in paths):
-            return StepOutput(
-                {},
-                tuple(
-                    Product(role, f"{role}.jpg", path, "image/jpeg", {"width": w, "height": h})
-                    for role, path, (w, h) in zip(("poster", "thumbnail"), paths, size, strict=True)
-                ),
-            )
-    raise IngestError("picture_failed")
+            return StepOutput({}, tuple(_picture(path, size) for path, size in sizes.items()))
+    raise IngestError("picture_failed", why)
+
+
+def _picture(path: Path, size: tuple[int, int]) -> Product:
+    return Product(path.stem, path.name, path, "image/jpeg", {"width": size[0], "height": size[1]})
 
 
 def _folder(around: Surroundings, name: str) -> Path:
@@ -87,9 +88,16 @@ def _folder(around: Surroundings, name: str) -> Path:
     return folder
 
 
-def _draw(command: list[str], source: Source, folder: Path, around: Surroundings, duration: float) -> None:
+def _draw(command: list[str], source: Source, folder: Path, around: Surroundings, duration: float) -> str:
+    """Run a command that makes pictures; why it failed, or nothing. Other ways to try may be left."""
     bounds = ladder.limits(duration / 10, source.path.stat().st_size, 1280 * 720)
-    ffmpeg.run(ffmpeg.Run(command, [source.path], folder, bounds), around.sandbox, around.report, "picture_failed")
+    try:
+        ffmpeg.run(ffmpeg.Run(command, [source.path], folder, bounds), around.sandbox, around.report, "picture_failed")
+    except IngestError as error:
+        if error.code != "picture_failed":
+            raise
+        return error.detail
+    return ""
 
 
 def storyboard(given: StepInput, around: Surroundings) -> StepOutput:
@@ -99,17 +107,17 @@ def storyboard(given: StepInput, around: Surroundings) -> StepOutput:
         raise IngestError("picture_failed", "no keyframe")
     tile = plans.fitted(video.shown, _TILE_WIDTH)
     folder = _folder(around, "storyboard")
-    command = ffmpeg.sprites_command(
-        source_of(given), video.index, video.thumbs_every, tile, _GRID, folder / "sprite-%d.jpg"
-    )
-    _draw(command, source_of(given), folder, around, media.duration)
-    sheets = [
-        folder / f"sprite-{number}.jpg"
-        for number in range(1, len(video.thumbs) // _GRID**2 + 2)
-        if (folder / f"sprite-{number}.jpg").is_file()
-    ]
-    if not sheets:
-        raise IngestError("picture_failed", "no keyframe could be decoded")
+    sheet = ffmpeg.Sheet(*tile, video.thumbs_every, _GRID)
+    sheets: list[Path] = []
+    why = ""
+    for skip in (True, False):
+        command = ffmpeg.sprites_command(source_of(given), video.index, sheet, folder / "sprite-%d.jpg", skip=skip)
+        why = _draw(command, source_of(given), folder, around, media.duration)
+        sheets = sorted(folder.glob("sprite-*.jpg"), key=lambda path: int(path.stem.partition("-")[2]))
+        if sheets:
+            break
+    else:
+        raise IngestError("picture_failed", why or "no keyframe could be decoded")
     text = storyboard_vtt(video.thumbs[: len(sheets) * _GRID**2], media.duration, tile)
     vtt = folder / "storyboard.vtt"
     vtt.write_text(text, encoding="utf-8")
