@@ -72,7 +72,7 @@ def can(
     scope, allowed = TABLE[action]
     if public and PUBLIC in allowed:
         return True
-    if actor.anonymous or not _in_scope(actor, scope):
+    if actor.anonymous or not in_scope(actor, scope):
         return False
     held = actor.held_in(institution_id)
     if SIGNED_IN in allowed or "system_admin" in held or held & allowed:
@@ -95,13 +95,13 @@ def require(
 def places(actor: Actor, action: str) -> frozenset[str] | None:
     """The institutions where `can` allows ``action`` by role, None for all of them: the table as a database filter."""
     scope, allowed = TABLE[action]
-    if actor.anonymous or not _in_scope(actor, scope):
+    if actor.anonymous or not in_scope(actor, scope):
         return frozenset()
     if "system_admin" in actor.everywhere or actor.everywhere & allowed:
         return None
     return frozenset(place for place, held in actor.roles.items() if "system_admin" in held or held & allowed)
 
 
-def _in_scope(actor: Actor, scope: str) -> bool:
+def in_scope(actor: Actor, scope: str) -> bool:
     """Every key may read what its owner may: who uploads has to see what becomes of it."""
     return scope == "read" or bool({scope, "all"} & actor.scopes)

@@ -41,6 +41,7 @@ __all__ = [
 ]
 
 DESK = "resource.read"
+Revisions = int | frozenset[int] | None
 
 
 class PassageView(BaseModel):
@@ -110,16 +111,15 @@ def at_desk(actor: Actor, resource: Resource) -> bool:
     return can(actor, DESK, institution_id=resource.institution_id, owner_id=resource.created_by)
 
 
-def edit(ctx: Context, actor: Actor, resource_id: str, metadata_rev: int | None, changes: ResourceChanges) -> Resource:
-    """Change the fields that ``changes`` sets, on top of this revision (None: whatever it is).
+def edit(ctx: Context, actor: Actor, resource_id: str, metadata_rev: Revisions, changes: ResourceChanges) -> Resource:
+    """Change the fields that ``changes`` sets, on top of this revision, or one of these (None: whatever it is).
 
     Raises StaleRevision with ``current``, Invalid, NotFound, Forbidden.
     """
     with ctx.db.write() as session:
         resource = visible(session, actor, resource_id)
         require(actor, "resource.edit", institution_id=resource.institution_id, owner_id=resource.created_by)
-        if metadata_rev is not None and metadata_rev != resource.metadata_rev:
-            raise StaleRevision(current=resource.metadata_rev)
+        check_revision(resource.metadata_rev, metadata_rev)
         fields = changes.model_dump(exclude_unset=True)
         if "title" in fields and not fields["title"]:
             raise Invalid(errors=(("title", "required", ""),))
@@ -134,6 +134,12 @@ def edit(ctx: Context, actor: Actor, resource_id: str, metadata_rev: int | None,
             indexing.touch(session, ctx, resource, visibility=resource.state == "published")
             audit.record(session, ctx, actor.id, "resource.edit", resource.id, fields=sorted(changed))
     return resource
+
+
+def check_revision(current: int, wanted: Revisions) -> None:
+    """Raises StaleRevision unless the change is based on what is there."""
+    if wanted is not None and current not in ({wanted} if isinstance(wanted, int) else wanted):
+        raise StaleRevision(current=current)
 
 
 def record(ctx: Context, actor: Actor, resource_id: str) -> Record:

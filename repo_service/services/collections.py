@@ -9,11 +9,11 @@ from sqlalchemy import ColumnElement, select
 from sqlalchemy.orm import Session, joinedload, selectinload
 
 from repo_service.context import Context
-from repo_service.errors import Conflict, Invalid, NotFound, StaleRevision
+from repo_service.errors import Conflict, Invalid, NotFound
 from repo_service.models import Collection, CollectionItem, Resource
 from repo_service.policy import Actor, can, require
 from repo_service.services import audit
-from repo_service.services.catalog import readable
+from repo_service.services.catalog import Revisions, check_revision, readable
 from repo_service.services.drafts import TEXT, OneOf, Title
 from repo_service.services.paging import DEFAULT_LIMIT, Page, decode, page_of
 from repo_service.services.records import Summary, summaries, thumbnails
@@ -96,13 +96,12 @@ def create(ctx: Context, actor: Actor, draft: CollectionDraft) -> str:
     return row.id
 
 
-def edit(ctx: Context, actor: Actor, collection_id: str, metadata_rev: int | None, changes: CollectionChanges) -> int:
+def edit(ctx: Context, actor: Actor, collection_id: str, metadata_rev: Revisions, changes: CollectionChanges) -> int:
     """Change the fields that ``changes`` sets on top of this revision (None: whatever it is); answer the new one."""
     with ctx.db.write() as session:
         row = _visible(session, actor, collection_id)
         require(actor, "collection.edit")
-        if metadata_rev is not None and metadata_rev != row.metadata_rev:
-            raise StaleRevision(current=row.metadata_rev)
+        check_revision(row.metadata_rev, metadata_rev)
         fields = changes.model_dump(exclude_unset=True, exclude={"items"})
         if "title" in fields and not fields["title"]:
             raise Invalid(errors=(("title", "required", ""),))

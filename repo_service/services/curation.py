@@ -54,11 +54,10 @@ def decide(ctx: Context, actor: Actor, resource_id: str, *, accept: bool, reason
             raise Invalid(errors=(("reason", "reason_required", ""),))
         if actor.id in _hands(session, resource):
             raise Conflict(code="own_resource")
-        if accept and _approved(session, resource):
+        if accept and approved(session, resource):
             raise Conflict(code="already_approved")
-        _move(
-            session, ctx, actor, resource, "in_review" if accept else "rejected", APPROVE if accept else RETURN, reason
-        )
+        state, action = ("in_review", APPROVE) if accept else ("rejected", RETURN)
+        _move(session, ctx, actor, resource, state, action, reason)
     return resource
 
 

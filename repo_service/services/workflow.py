@@ -3,7 +3,7 @@
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from repo_service.models import Decision, Resource
+from repo_service.models import Decision, File, Resource
 from repo_service.policy import Actor, can
 
 APPROVE = "approve"
@@ -11,7 +11,7 @@ APPROVE = "approve"
 # act: the states that it starts from. Approval leaves a resource `in_review`, where it waits to be published.
 STARTS: dict[str, frozenset[str]] = {
     "edit": frozenset({"draft", "submitted", "in_review", "published", "rejected", "withdrawn"}),
-    "upload": frozenset({"draft", "rejected", "published"}),
+    "upload": frozenset({"draft", "submitted", "in_review", "published", "rejected"}),
     "retry": frozenset({"draft", "submitted", "in_review", "published", "rejected", "withdrawn"}),
     "submit": frozenset({"draft", "rejected", "withdrawn"}),
     "decide": frozenset({"submitted", "in_review"}),
@@ -36,8 +36,16 @@ def possible(session: Session, actor: Actor, resource: Resource) -> list[str]:
 
 
 def approved(session: Session, resource: Resource) -> bool:
-    """Whether the newest word about this version is an approval."""
+    """Whether the newest word about this version is an approval, and no file came after it."""
     last = session.scalar(
         select(Decision).where(Decision.resource_id == resource.id).order_by(Decision.id.desc()).limit(1)
     )
-    return last is not None and last.action == APPROVE and last.version == resource.version
+    if last is None or last.action != APPROVE or last.version != resource.version:
+        return False
+    later = select(File.id).where(
+        File.resource_id == resource.id,
+        File.version == resource.version,
+        File.source_id.is_(None),
+        File.created_at > last.at,
+    )
+    return session.scalar(later.limit(1)) is None

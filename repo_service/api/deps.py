@@ -1,0 +1,193 @@
+"""What every route can ask for: the parts, who asks, in which language, and the right that the route declares."""
+
+import hmac
+from dataclasses import dataclass
+from typing import Annotated
+from urllib.parse import urlsplit
+
+from fastapi import Depends, Request
+from starlette.responses import Response
+
+from repo_service.context import Context
+from repo_service.errors import Forbidden, Unauthenticated
+from repo_service.policy import ANONYMOUS, PUBLIC, TABLE, Actor, in_scope
+from repo_service.services import accounts
+from repo_service.services.sessions import SESSION_LIFE
+from repo_service.web.look import LOCALES, Locale
+
+COOKIE = "xuehai_session"
+CSRF_HEADER = "x-csrf-token"
+CSRF_FIELD = "csrf_token"
+SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
+_FORMS = ("application/x-www-form-urlencoded", "multipart/form-data")
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """Who asks. ``token`` and ``csrf`` are set for a browser's session; forms carry ``csrf`` as ``csrf_token``."""
+
+    actor: Actor = ANONYMOUS
+    token: str = ""
+    csrf: str = ""
+
+
+def context(request: Request) -> Context:
+    """The running parts."""
+    ctx: Context = request.app.state.ctx
+    return ctx
+
+
+Ctx = Annotated[Context, Depends(context)]
+
+
+def identity(request: Request, ctx: Ctx) -> Identity:
+    """Who asks, by ``Authorization: Bearer KEY`` or by session cookie.
+
+    A wrong key is refused; a cookie whose session has ended is a visitor like any other.
+    """
+    found = Identity()
+    header = request.headers.get("authorization", "")
+    token = request.cookies.get(COOKIE, "")
+    if header:
+        scheme, _, key = header.partition(" ")
+        if scheme.lower() != "bearer":
+            raise Unauthenticated(code="bad_key")
+        found = Identity(accounts.actor_of_key(ctx, key.strip()))
+    elif token:
+        try:
+            actor, session = accounts.session_of(ctx, token)
+            found = Identity(actor, token, session.csrf)
+        except Unauthenticated:
+            found = Identity()
+    request.state.identity = found
+    return found
+
+
+Who = Annotated[Identity, Depends(identity)]
+
+
+async def actor(request: Request, who: Who, ctx: Ctx) -> Actor:
+    """Who acts, after the check that the request was meant: no other site can make a browser change anything."""
+    if request.method not in SAFE and "authorization" not in request.headers:
+        _refuse_other_sites(request, ctx)
+        if who.csrf and not hmac.compare_digest(who.csrf.encode(), (await _csrf_of(request)).encode()):
+            raise Forbidden(code="csrf")
+    return who.actor
+
+
+CurrentActor = Annotated[Actor, Depends(actor)]
+
+
+class Guard:
+    """The right that a route declares. Here the door: signed in, and a key of the right scope; the service decides
+
+    about the thing itself. A start-up check refuses routes without a guard.
+    """
+
+    def __init__(self, action: str) -> None:
+        self.action = action
+        self.scope, self.allowed = ("read", frozenset({PUBLIC})) if action == PUBLIC else TABLE[action]
+
+    def __call__(self, actor: CurrentActor) -> None:
+        """Refuse who can never do this, whatever the thing is."""
+        if PUBLIC in self.allowed:
+            return
+        if actor.anonymous:
+            raise Unauthenticated()
+        if not in_scope(actor, self.scope):
+            raise Forbidden(code="scope_missing", scope=self.scope)
+
+
+class SecretAddress:
+    """Marks routes whose address itself is the right, known to one client alone."""
+
+    def __call__(self) -> None:
+        """Nothing to ask: the service looks the secret up."""
+
+
+PUBLIC_ROUTE = Depends(Guard(PUBLIC))
+SECRET_ROUTE = Depends(SecretAddress())
+
+
+def guard(action: str) -> Guard:
+    """``dependencies=[Depends(guard("resource.edit"))]``: the action of the permission table that a route is."""
+    return Guard(action)
+
+
+def locale(request: Request) -> Locale:
+    """The language to answer in: ``?lang=``, then the cookie, then Accept-Language, then Chinese."""
+    for given in (request.query_params.get("lang"), request.cookies.get("lang")):
+        for known in LOCALES:
+            if given == known:
+                return known
+    return _accepted(request.headers.get("accept-language", ""))
+
+
+Lang = Annotated[Locale, Depends(locale)]
+
+
+def client_address(request: Request) -> str:
+    """The address that the request came from, as the server sees it."""
+    return request.client.host if request.client else ""
+
+
+def begin_session(request: Request, response: Response, token: str) -> None:
+    """Give the browser its session cookie."""
+    response.set_cookie(
+        COOKIE,
+        token,
+        max_age=int(SESSION_LIFE.total_seconds()),
+        path="/",
+        secure=_secure(context(request)),
+        httponly=True,
+        samesite="lax",
+    )
+
+
+def end_session(request: Request, response: Response) -> None:
+    """Take the session cookie away."""
+    response.delete_cookie(COOKIE, path="/", secure=_secure(context(request)), httponly=True, samesite="lax")
+
+
+def _secure(ctx: Context) -> bool:
+    return ctx.settings.public_url.startswith("https:")
+
+
+def _refuse_other_sites(request: Request, ctx: Context) -> None:
+    """Browsers say where a request comes from; programs say nothing and bring no cookies."""
+    if request.headers.get("sec-fetch-site", "same-origin") not in ("same-origin", "none"):
+        raise Forbidden(code="other_site")
+    origin = request.headers.get("origin")
+    if origin is not None and urlsplit(origin).netloc not in (
+        request.headers.get("host", ""),
+        urlsplit(ctx.settings.public_url).netloc,
+    ):
+        raise Forbidden(code="other_site")
+
+
+async def _csrf_of(request: Request) -> str:
+    header = request.headers.get(CSRF_HEADER)
+    if header is not None:
+        return header
+    if request.headers.get("content-type", "").partition(";")[0].strip().lower() in _FORMS:
+        return str((await request.form()).get(CSRF_FIELD, ""))
+    return ""
+
+
+def _accepted(header: str) -> Locale:
+    """The best language of an Accept-Language header (RFC 9110 §12.5.4) among those that we speak."""
+    best: tuple[float, Locale] = (0.0, "zh")
+    for part in header[:1000].split(","):
+        tag, _, quality = part.strip().partition(";")
+        known = next((one for one in LOCALES if tag.strip().lower().split("-")[0] == one), None)
+        weight = _quality(quality)
+        if known is not None and weight > best[0]:
+            best = (weight, known)
+    return best[1]
+
+
+def _quality(said: str) -> float:
+    try:
+        return float(said.partition("=")[2]) if said else 1.0
+    except ValueError:
+        return 0.0

@@ -1,0 +1,80 @@
+"""/api/v1/search and /api/v1/suggest."""
+
+from typing import Annotated, get_args
+
+from fastapi import APIRouter, Query, Request
+from starlette.responses import Response
+
+from repo_service.api.answers import LIMIT, Cursor, Limit, answer, problems
+from repo_service.api.deps import PUBLIC_ROUTE, Ctx, CurrentActor, Lang
+from repo_service.services import indexing
+from repo_service.services.drafts import OneOf
+from repo_service.services.indexing import SearchPage, SearchRequest, SuggestionView
+from search.model import FACETS, Sort
+
+router = APIRouter(prefix="/api/v1", tags=["search"])
+QUERY_LENGTH = 1000
+VALUES = 50  # of one facet
+Words = Annotated[str, Query(max_length=QUERY_LENGTH, description="A person's words: Chinese, pinyin, English")]
+SortBy = Annotated[Annotated[str, OneOf(*get_args(Sort))], Query()]
+
+
+@router.get(
+    "/search",
+    response_model=SearchPage,
+    responses=problems(),
+    dependencies=[PUBLIC_ROUTE],
+    openapi_extra={
+        "parameters": [
+            {
+                "name": name,
+                "in": "query",
+                "required": False,
+                "description": "Facet filter; repeatable, values are alternatives",
+                "schema": {"type": "array", "items": {"type": "string"}, "maxItems": VALUES},
+            }
+            for name in FACETS
+        ]
+    },
+)
+def search(
+    request: Request,
+    ctx: Ctx,
+    actor: CurrentActor,
+    lang: Lang,
+    q: Words = "",
+    sort: SortBy = "relevance",
+    cursor: Cursor = None,
+    limit: Limit = LIMIT,
+) -> Response:
+    """Find resources and the places inside them. Facets narrow each other; one facet's values are alternatives."""
+    asked = search_request(request, q=q, sort=sort, cursor=cursor, limit=limit, locale=lang)
+    found = indexing.search(ctx, actor, asked)
+    response = answer(request, found, personal=False)
+    if found.next_cursor is not None:
+        following = request.url.include_query_params(cursor=found.next_cursor)
+        response.headers["Link"] = f'<{following.path}?{following.query}>; rel="next"'
+    return response
+
+
+@router.get("/suggest", response_model=list[SuggestionView], responses=problems(), dependencies=[PUBLIC_ROUTE])
+def suggest(ctx: Ctx, q: Words = "", limit: Annotated[int, Query(ge=1, le=10)] = 10) -> list[SuggestionView]:
+    """Complete what was typed: characters, pinyin or initials."""
+    return indexing.suggest(ctx, q, limit)
+
+
+def search_request(
+    request: Request, *, q: str, sort: str, cursor: str | None, limit: int, locale: Lang, offset: int = 0
+) -> SearchRequest:
+    """The query string as a search; each facet is a repeatable parameter of its name, unknown ones are ignored."""
+    filters = {name: tuple(request.query_params.getlist(name)[:VALUES]) for name in FACETS}
+    chosen: Sort = next((known for known in get_args(Sort) if known == sort), "relevance")
+    return SearchRequest(
+        q=q,
+        filters={name: values for name, values in filters.items() if values},
+        sort=chosen,
+        limit=limit,
+        cursor=cursor,
+        offset=offset,
+        locale=locale,
+    )

@@ -1,0 +1,46 @@
+"""What the public may find by sitemap and feed: published resources, by id in portions, or the newest."""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from sqlalchemy import func, select
+from sqlalchemy.orm import joinedload
+
+from repo_service.context import Context
+from repo_service.models import Resource
+
+PORTION = 10_000
+PAGES = ("/", "/search", "/collections", "/institutions", "/about", "/help", "/accessibility")
+PRIVATE = ("/account", "/api/", "/files/", "/my/", "/review", "/sign-in", "/sign-up", "/upload")
+_PUBLISHED = Resource.state == "published"
+
+
+def starts(ctx: Context) -> list[str]:
+    """The keys after which each portion of published resources begins; the first is empty."""
+    number = func.row_number().over(order_by=Resource.id).label("number")
+    numbered = select(Resource.id, number).where(_PUBLISHED).subquery()
+    ends = select(numbered.c.id).where(numbered.c.number % PORTION == 0).order_by(numbered.c.id)
+    with ctx.db.read() as session:
+        return ["", *session.scalars(ends)]
+
+
+def published_after(ctx: Context, key: str) -> list[tuple[str, datetime]]:
+    """The next portion: ids, and when each was changed last."""
+    rows = select(Resource.id, Resource.updated_at).where(_PUBLISHED, Resource.id > key).order_by(Resource.id)
+    with ctx.db.read() as session:
+        return [(row[0], row[1]) for row in session.execute(rows.limit(PORTION))]
+
+
+def newest(ctx: Context, limit: int) -> list[Resource]:
+    """What was published last, with institutions."""
+    query = select(Resource).where(_PUBLISHED).order_by(Resource.published_at.desc(), Resource.id.desc())
+    with ctx.db.read() as session:
+        return list(session.scalars(query.limit(limit).options(joinedload(Resource.institution))))
+
+
+def by_ids(ctx: Context, ids: Sequence[str]) -> list[Resource]:
+    """Published resources with institutions, in the order of ``ids``."""
+    query = select(Resource).where(Resource.id.in_(ids), _PUBLISHED).options(joinedload(Resource.institution))
+    with ctx.db.read() as session:
+        rows = {row.id: row for row in session.scalars(query)}
+    return [rows[one] for one in ids if one in rows]
