@@ -5,31 +5,13 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from ingest import documents
+from ingest import documents, libreoffice
 from ingest.errors import IngestError
 from ingest.model import MediaKind, Passage, Product, StepInput, StepOutput, Surroundings
 from ingest.watch import Limits
 
 ZIPPED = frozenset({"docx", "pptx", "xlsx"})
 _PARSE_LIMITS = Limits(wall=60, cpu=45, memory=2**30, output=2**20)
-_CONVERT_LIMITS = Limits(wall=120, cpu=120, memory=3 * 2**30, output=512 * 2**20, processes=48)
-_CRASHED = 128
-
-# No macro runs, no link is followed, no update is asked for, nothing is recovered from an earlier start.
-_PROFILE = """<?xml version="1.0" encoding="UTF-8"?>
-<oor:items xmlns:oor="http://openoffice.org/2001/registry">
-{items}
-</oor:items>
-"""
-_SETTINGS = (
-    ("Common/Security/Scripting", "MacroSecurityLevel", "3"),
-    ("Common/Security/Scripting", "DisableMacrosExecution", "true"),
-    ("Common/Security/Scripting", "BlockUntrustedRefererLinks", "true"),
-    ("Common/Misc", "FirstRun", "false"),
-    ("Common/Save/Document", "AutoSave", "false"),
-    ("Writer/Content/Update", "Link", "0"),
-    ("Calc/Content/Update", "Link", "1"),
-)
 
 
 def preview(given: StepInput, around: Surroundings) -> StepOutput:
@@ -40,13 +22,12 @@ def preview(given: StepInput, around: Surroundings) -> StepOutput:
     """
     kind = str(given.facts["identify"]["format"])
     _refuse_early(given.source, kind, around)
-    folder = around.scratch / "preview"
-    made = folder / "made"
-    made.mkdir(parents=True, exist_ok=True)
-    source = folder / f"preview.{kind}"
+    source = around.scratch / f"preview.{kind}"
+    made = around.scratch / "preview"
+    made.mkdir(exist_ok=True)
     shutil.copyfile(given.source, source)
-    _convert(source, made, around)
-    return StepOutput(products=(Product("preview", "preview.pdf", made / "preview.pdf", "application/pdf"),))
+    pdf = libreoffice.to_pdf(source, made, around.sandbox, poll=lambda: around.report(0.5))
+    return StepOutput(products=(Product("preview", "preview.pdf", pdf, "application/pdf"),))
 
 
 def text(given: StepInput, around: Surroundings) -> StepOutput:
@@ -85,48 +66,6 @@ def _refuse_early(source: Path, kind: str, around: Surroundings) -> None:
         around.sandbox.call("ingest.ooxml:check", {"path": str(source)}, inputs=[source], limits=_PARSE_LIMITS)
     elif around.sandbox.call("ingest.ole:is_encrypted", {"path": str(source)}, inputs=[source], limits=_PARSE_LIMITS):
         raise IngestError("document_encrypted", f"{kind} with a password")
-
-
-def _convert(source: Path, made: Path, around: Surroundings) -> None:
-    """Let LibreOffice write ``made/preview.pdf``, from a fresh profile that is thrown away."""
-    profile = made / "profile"
-    _write_profile(profile)
-    done = around.sandbox.run(
-        [
-            "soffice",
-            f"-env:UserInstallation={profile.absolute().as_uri()}",
-            "--headless",
-            "--norestore",
-            "--nolockcheck",
-            "--nodefault",
-            "--convert-to",
-            "pdf",
-            "--outdir",
-            str(made.absolute()),
-            str(source.absolute()),
-        ],
-        inputs=[source],
-        output=made,
-        limits=_CONVERT_LIMITS,
-        poll=lambda: around.report(0.5),
-    )
-    shutil.rmtree(profile, ignore_errors=True)
-    result = made / "preview.pdf"
-    if result.is_file() and result.stat().st_size:
-        return
-    if done.status >= _CRASHED:
-        raise IngestError("preview_crashed", f"soffice: status {done.status}: {done.stderr}", retryable=True)
-    raise IngestError("document_unreadable", f"soffice: {done.stderr or done.stdout.decode('utf-8', 'replace')}")
-
-
-def _write_profile(profile: Path) -> None:
-    items = (
-        f'<item oor:path="/org.openoffice.Office.{path}"><prop oor:name="{name}" oor:op="fuse">'
-        f"<value>{value}</value></prop></item>"
-        for path, name, value in _SETTINGS
-    )
-    (profile / "user").mkdir(parents=True)
-    (profile / "user" / "registrymodifications.xcu").write_text(_PROFILE.format(items="\n".join(items)))
 
 
 def _slides(slides: list[dict[str, Any]], shown: int) -> Iterator[Passage]:
