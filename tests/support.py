@@ -1,9 +1,13 @@
 """Small makers of rows, for tests that need a thing to be there and do not care how it came."""
 
+import hashlib
 from typing import Any
 
 from repo_service.context import Context
-from repo_service.models import Division, Institution, Membership, Resource, User
+from repo_service.models import Division, Institution, Membership, Resource, User, new_id
+from repo_service.policy import OPERATOR
+from repo_service.services import curation, deposits, indexing, processing
+from repo_service.services.deposits import Given
 
 ZHENGZHOU = "410100000000"
 
@@ -49,3 +53,26 @@ def resource(ctx: Context, of: Institution, title: str = "机器学习入门", *
         row = Resource(institution_id=of.id, title=title, created_at=moment, updated_at=moment, **fields)
         session.add(row)
     return row
+
+
+def deposit(ctx: Context, of: Institution, name: str, data: bytes, *, publish: bool = True) -> str:
+    """Bring a file in by the real way: bytes, rows, every step, published, indexed; answer the resource's id."""
+    staged, sha256 = new_id(), hashlib.sha256(data).hexdigest()
+    ctx.store.write(staged, 0, [data])
+    ctx.store.keep(staged, sha256)
+    given = Given(institution_id=of.id, user_id=None, who="operator", sha256=sha256, size=len(data), name=name)
+    with ctx.db.write() as session:
+        resource_id = deposits.place(session, ctx, given).resource_id
+    settle(ctx)
+    if publish:
+        curation.publish(ctx, OPERATOR, resource_id)
+        settle(ctx)
+    return resource_id
+
+
+def settle(ctx: Context) -> None:
+    """Run every step that is ready and bring every change into the index, as a worker would."""
+    while processing.work_one(ctx, "test"):
+        continue
+    while indexing.drain(ctx):
+        continue

@@ -5,6 +5,7 @@ suspects in a running installation it looks at twice before it says so.
 """
 
 import hashlib
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -19,11 +20,13 @@ from repo_service.services.outbox import INDEX
 from repo_service.services.processing import claim_of_staged
 from repo_service.storage.port import BLOBS, STAGING, ObjectMissing, Stored, stat
 
-YOUNG_BYTES = timedelta(hours=1)  # put, and not yet committed
+YOUNG_BYTES = timedelta(hours=1)  # put by a step that runs, and not yet committed
+SECOND_LOOK = 2.0  # seconds until bytes that nobody knows are looked at again
 YOUNG_OUTBOX = timedelta(minutes=10)
 UNCLAIMED = timedelta(days=9)  # seven days of quarantine, and two for whoever clears up
 PAGE = 500
-HELD = (blobs.PRESENT, blobs.QUARANTINED, blobs.MISSING, blobs.CORRUPT)  # states in which the bytes should be there
+WANTED = (blobs.PRESENT, blobs.MISSING, blobs.CORRUPT)  # states in which the bytes should be there, and right
+HELD = (*WANTED, blobs.QUARANTINED)
 LIVE_UPLOADS = ("open", "finishing")
 
 
@@ -43,11 +46,11 @@ BlobRow = Row[str, int, str, datetime, datetime | None]
 
 def blobs_and_rows(ctx: Context, seen: Seen) -> Iterator[Finding]:
     """missing_blob, wrong_size, wrong_bytes, orphan_blob: every object of the store beside every row, both in order."""
-    old = ctx.clock() - YOUNG_BYTES
+    strangers: list[Stored] = []
     for key, stored, row in _side_by_side(ctx):
-        if row is None or row.state not in HELD:
-            if stored is not None and stored.modified < old and row is None:
-                yield Finding("orphan_blob", key, f"{stored.size} bytes that no row knows")
+        if row is None or row.state not in WANTED:
+            if stored is not None and row is None:
+                strangers.append(stored)
         elif stored is None:
             if _is_missing(ctx, key):
                 yield Finding("missing_blob", key, "the bytes are not in the store")
@@ -55,6 +58,8 @@ def blobs_and_rows(ctx: Context, seen: Seen) -> Iterator[Finding]:
             yield Finding("wrong_size", key, f"{stored.size} bytes instead of {row.size}")
         elif (digest := digest_of(ctx, key, seen)) and digest != key:
             yield Finding("wrong_bytes", key, f"the bytes have the hash {digest}")
+    for stored in _still_there(ctx, strangers, _is_unknown_blob):
+        yield Finding("orphan_blob", stored.key.removeprefix(BLOBS), f"{stored.size} bytes that no row knows")
 
 
 def unclaimed_blobs(ctx: Context, _seen: Seen) -> Iterator[Finding]:
@@ -69,11 +74,9 @@ def unclaimed_blobs(ctx: Context, _seen: Seen) -> Iterator[Finding]:
 
 def staging(ctx: Context, _seen: Seen) -> Iterator[Finding]:
     """orphan_staging: bytes on their way that belong to no upload and no running step."""
-    old = ctx.clock() - YOUNG_BYTES
-    with ctx.db.read() as session:
-        for stored in ctx.store.scan(STAGING):
-            if stored.modified < old and not _is_awaited(session, stored.key.removeprefix(STAGING)):
-                yield Finding("orphan_staging", stored.key, f"{stored.size} bytes that nobody waits for")
+    strangers = [stored for stored in ctx.store.scan(STAGING) if _is_unawaited(ctx, stored)]
+    for stored in _still_there(ctx, strangers, _is_unawaited):
+        yield Finding("orphan_staging", stored.key, f"{stored.size} bytes that nobody waits for")
 
 
 def files(ctx: Context, _seen: Seen) -> Iterator[Finding]:
@@ -161,7 +164,7 @@ def _is_missing(ctx: Context, sha256: str) -> bool:
     """Look again: the bytes may have come, or the row gone, while the two were read."""
     with ctx.db.read() as session:
         row = session.get(Blob, sha256)
-    return row is not None and row.state in HELD and stat(ctx.store, BLOBS + sha256) is None
+    return row is not None and row.state in WANTED and stat(ctx.store, BLOBS + sha256) is None
 
 
 def digest_of(ctx: Context, sha256: str, seen: Seen = lambda _: None) -> str:
@@ -176,13 +179,35 @@ def digest_of(ctx: Context, sha256: str, seen: Seen = lambda _: None) -> str:
     return digest.hexdigest()
 
 
-def _is_awaited(session: Session, staged: str) -> bool:
-    claim = claim_of_staged(staged)
-    if claim is not None:
-        job = session.get(Job, claim[0])
-        return job is not None and job.state == "running" and job.fence == claim[1]
-    upload = session.get(Upload, staged)
-    return upload is not None and upload.state in LIVE_UPLOADS
+def _still_there(ctx: Context, strangers: list[Stored], unknown: Callable[[Context, Stored], bool]) -> Iterator[Stored]:
+    """Those that lie there unchanged and unknown a little later: what was just put is known by then."""
+    if any(stored.modified > ctx.clock() - YOUNG_BYTES for stored in strangers):
+        time.sleep(SECOND_LOOK)
+    for stored in strangers:
+        if stat(ctx.store, stored.key) == stored and unknown(ctx, stored):
+            yield stored
+
+
+def _is_unknown_blob(ctx: Context, stored: Stored) -> bool:
+    """Whether no row knows an object, and no step or upload that is under way may still bring the row."""
+    with ctx.db.read() as session:
+        if session.get(Blob, stored.key.removeprefix(BLOBS)) is not None:
+            return False
+        under_way = select(Job.id).where(Job.state == "running"), select(Upload.id).where(Upload.state == "finishing")
+        busy = any(session.scalar(found.limit(1)) for found in under_way)
+    return not busy or stored.modified < ctx.clock() - YOUNG_BYTES
+
+
+def _is_unawaited(ctx: Context, stored: Stored) -> bool:
+    """Whether staged bytes belong to no upload that goes on and to no step that runs."""
+    name = stored.key.removeprefix(STAGING)
+    claim = claim_of_staged(name)
+    with ctx.db.read() as session:
+        if claim is not None:
+            job = session.get(Job, claim[0])
+            return job is None or job.state != "running" or job.fence != claim[1]
+        upload = session.get(Upload, name)
+        return upload is None or upload.state not in LIVE_UPLOADS
 
 
 def _hollow_jobs(session: Session) -> Iterator[Finding]:
