@@ -53,15 +53,19 @@ def _database(url: str) -> Database:
     try:
         return Database(url)
     except ModuleNotFoundError as error:
-        raise Misconfigured(
-            f"{url.partition(':')[0]} needs the Python package {error.name}: pip install 'xuehai[all]'"
-        ) from None
+        raise _needs(url.partition(":")[0], error) from None
 
 
 def _store(url: str) -> ObjectStore:
     if urlsplit(url).scheme == "file":
         return LocalStore(_path(url))
-    raise _unknown("STORAGE_URL", urlsplit(url).scheme, "file:///PATH")
+    if urlsplit(url).scheme == "s3":
+        try:
+            from repo_service.storage import s3
+        except ModuleNotFoundError as error:
+            raise _needs("s3:", error) from None
+        return s3.connect(url)
+    raise _unknown("STORAGE_URL", urlsplit(url).scheme, "file:///PATH, s3://KEY:SECRET@HOST:PORT/BUCKET")
 
 
 def _index(url: str, *, writer: bool) -> SearchIndex:
@@ -74,6 +78,10 @@ def _queue(url: str, folder: Path) -> JobQueue:
     if urlsplit(url).scheme == "local":
         return LocalQueue(folder)
     raise _unknown("QUEUE_URL", urlsplit(url).scheme, "local:")
+
+
+def _needs(what: str, error: ModuleNotFoundError) -> Misconfigured:
+    return Misconfigured(f"{what} needs the Python package {error.name}: pip install 'xuehai[all]'")
 
 
 def _path(url: str) -> Path:

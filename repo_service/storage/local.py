@@ -1,18 +1,16 @@
 """Objects as files of one folder: ``blobs/aa/bb/SHA256`` and ``staging/ID``. Durable before anything is answered."""
 
 import os
-import re
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Self
 
+from repo_service.storage import keys
 from repo_service.storage.port import BLOBS, STAGING, ObjectMissing, StorageError, Stored
 
 CHUNK = 256 * 1024
-_SHA256 = re.compile(r"[0-9a-f]{64}")
-_STAGED = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,149}")
 
 
 class LocalStore:
@@ -83,12 +81,8 @@ class LocalStore:
         return None
 
     def _path(self, key: str) -> Path:
-        area, _, name = key.partition("/")
-        if area == "blobs" and _SHA256.fullmatch(name):
-            return self._blobs / name[:2] / name[2:4] / name
-        if area == "staging" and _STAGED.fullmatch(name):
-            return self._staging / name
-        raise ValueError(f"not a key of this store: {key!r}")
+        area, name = keys.split(key)
+        return self._blobs / name[:2] / name[2:4] / name if area == BLOBS else self._staging / name
 
     def _make_shelf(self, folder: Path) -> None:
         """Make ``blobs/aa/bb``; each new entry is made durable in its parent."""

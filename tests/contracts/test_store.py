@@ -1,24 +1,20 @@
-"""What every object store must do. A new backend joins by adding its name to ``BACKENDS`` and a maker below."""
+"""What every object store must do. A new backend joins by its name here and a maker in `conftest.make_store`."""
 
 import hashlib
 import os
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from repo_service.storage.local import LocalStore
 from repo_service.storage.port import ObjectMissing, ObjectStore, StorageError, stat
 
-BACKENDS: dict[str, Callable[[Path], ObjectStore]] = {"local": lambda folder: LocalStore(folder / "objects")}
 
-
-@pytest.fixture(params=sorted(BACKENDS))
-def store(request: pytest.FixtureRequest, tmp_path: Path) -> ObjectStore:
-    return BACKENDS[request.param](tmp_path)
+@pytest.fixture(params=["local", pytest.param("minio", marks=pytest.mark.xdist_group("servers"))])
+def store(request: pytest.FixtureRequest, make_store: Callable[[str], ObjectStore]) -> ObjectStore:
+    return make_store(request.param)
 
 
 def sha(data: bytes) -> str:

@@ -1,0 +1,40 @@
+"""MinIO and versitygw, two S3 servers of different make."""
+
+import contextlib
+import secrets
+from collections.abc import Iterator
+from pathlib import Path
+
+from tests.servers.base import free_port, is_well, listens, program, running
+
+KEY = "xuehai-test"
+
+
+@contextlib.contextmanager
+def minio(folder: Path) -> Iterator[str]:
+    """A MinIO of its own; its ``s3://`` URL without a bucket."""
+    port, secret = free_port(), secrets.token_hex(12)
+    argv = [
+        program("minio", "build it: go install github.com/minio/minio@latest"),
+        *("server", str(folder / "minio"), "--address", f"127.0.0.1:{port}", "--quiet"),
+    ]
+    with running(
+        argv,
+        lambda: is_well(f"http://127.0.0.1:{port}/minio/health/ready"),
+        folder / "minio.log",
+        env={"MINIO_ROOT_USER": KEY, "MINIO_ROOT_PASSWORD": secret, "MINIO_BROWSER": "off"},
+    ):
+        yield f"s3://{KEY}:{secret}@127.0.0.1:{port}"
+
+
+@contextlib.contextmanager
+def versitygw(folder: Path) -> Iterator[str]:
+    """A Versity gateway over a folder; its ``s3://`` URL without a bucket."""
+    port, secret = free_port(), secrets.token_hex(12)
+    (folder / "versity").mkdir(exist_ok=True)
+    argv = [
+        program("versitygw", "build it: go install github.com/versity/versitygw/cmd/versitygw@latest"),
+        *("--access", KEY, "--secret", secret, "--port", f"127.0.0.1:{port}", "posix", str(folder / "versity")),
+    ]
+    with running(argv, lambda: listens(port), folder / "versity.log"):
+        yield f"s3://{KEY}:{secret}@127.0.0.1:{port}"
