@@ -23,7 +23,8 @@ def minio_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         with minio(tmp_path_factory.mktemp("minio")) as url:
             yield url
     except Missing as missing:
-        assert not os.environ.get("CI"), str(missing)
+        if os.environ.get("CI"):
+            raise
         pytest.skip(str(missing))
 
 
