@@ -1,0 +1,105 @@
+"""A site with institutions, people of every role and resources in every state, behind the real application."""
+
+import hashlib
+import logging
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+import structlog
+from fastapi import FastAPI
+from starlette.testclient import TestClient
+
+from repo_service.app import create_app
+from repo_service.context import Context
+from repo_service.models import Blob, File, Institution, Resource, User
+from repo_service.policy import OPERATOR
+from repo_service.services import accounts, seed
+from repo_service.vocab import STATES
+from tests import support
+
+BASE = "http://127.0.0.1:8000"
+MEMBERS = ("uploader", "curator", "reviewer", "institution_admin")
+EVERYWHERE = ("learner", "auditor", "system_admin")
+
+
+@dataclass
+class Site:
+    """The parts of a running site, with makers for what a test needs."""
+
+    ctx: Context
+    app: FastAPI
+    home: Institution
+    other: Institution
+    people: dict[str, User] = field(default_factory=dict)
+    keys: dict[str, str] = field(default_factory=dict)
+
+    def client(self, who: str = "", **headers: str) -> TestClient:
+        """A client of nobody, or of a person by their key."""
+        sent = {"Accept-Language": "en", **headers}
+        if who:
+            sent["Authorization"] = f"Bearer {self.key(who)}"
+        return TestClient(self.app, base_url=BASE, headers=sent)
+
+    def key(self, who: str) -> str:
+        """A key with all scopes."""
+        if who not in self.keys:
+            _, plain = accounts.create_key(self.ctx, OPERATOR, email=self.people[who].email, scopes=("all",))
+            self.keys[who] = plain
+        return self.keys[who]
+
+    def resource(self, state: str = "published", *, owner: str = "uploader", **fields: Any) -> Resource:
+        """A resource of the home institution in this state."""
+        moment = self.ctx.clock() if state == "published" else None
+        fields.setdefault("published_at", moment)
+        return support.resource(self.ctx, self.home, state=state, created_by=self.people[owner].id, **fields)
+
+    def file(self, resource: Resource, content: bytes = b"0123456789", **fields: Any) -> File:
+        """A file of a resource, with its bytes in the store."""
+        sha256 = hashlib.sha256(content).hexdigest()
+        self.ctx.store.write(f"t{sha256[:20]}", 0, [content])
+        self.ctx.store.keep(f"t{sha256[:20]}", sha256)
+        now = self.ctx.clock()
+        values: dict[str, Any] = {
+            "role": "source",
+            "path": "given/lesson.mp4",
+            "name": "课 一.mp4",
+            "media_type": "video/mp4",
+            "version": resource.version,
+        }
+        with self.ctx.db.write() as session:
+            if session.get(Blob, sha256) is None:
+                session.add(Blob(sha256=sha256, size=len(content), created_at=now))
+                session.flush()
+            row = File(resource_id=resource.id, sha256=sha256, size=len(content), created_at=now, **values | fields)
+            session.add(row)
+        return row
+
+
+@pytest.fixture(autouse=True, scope="session")
+def quiet() -> None:
+    """Only what goes wrong is worth a line."""
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
+
+
+@pytest.fixture
+def site(ctx: Context) -> Iterator[Site]:
+    """Two institutions; one person for each role, the members of the home institution and an uploader of the other."""
+    seed.seed(ctx.db)
+    home = support.institution(ctx, "home", name="郑州职业学院", kind="vocational_school")
+    other = support.institution(ctx, "other", name="郑州图书馆", kind="library")
+    made = Site(ctx, create_app(ctx), home, other)
+    for role in MEMBERS:
+        made.people[role] = support.user(ctx, f"{role}@example.cn", in_=home, role=role)
+    made.people["colleague"] = support.user(ctx, "colleague@example.cn", in_=home, role="uploader")
+    made.people["stranger"] = support.user(ctx, "stranger@example.cn", in_=other, role="uploader")
+    for role in EVERYWHERE:
+        made.people[role] = support.user(ctx, f"{role}@example.cn", role=role)
+    yield made
+
+
+@pytest.fixture
+def states(site: Site) -> dict[str, Resource]:
+    """One resource of the uploader's in each state."""
+    return {state: site.resource(state, title=f"资源 {state}") for state in STATES}
