@@ -23,7 +23,7 @@ _FRONT_MATTER = re.compile(r"\A---[ \t]*\n.*?\n(?:---|\.\.\.)[ \t]*(?:\n|\Z)", r
 _DIRECTIVE = re.compile(
     r"^(bg|left|right|fit|cover|contain|auto|vertical|(w|h|width|height|left|right):?[\d.a-z%]*|[\d.%]+)$"
 )
-_EMPTY = re.compile(r"<p>\s*</p>\n?|(?:<br>\s*){3,}")
+_EMPTY = re.compile(r"<p>\s*</p>\n?|(?<=>\n)(?:<br>\s*)+")
 _BLANK_LINES = re.compile(r"\n{3,}")
 
 

@@ -9,7 +9,7 @@ from ingest import repair
 from ingest.markdown import Section
 
 _WRAPPED_FROM = 50  # columns; shorter lines are verse, addresses and lists, which stay lines
-_HEADING_COLUMNS = 72
+_HEADING_CHARACTERS = 90
 _HEADING = re.compile(
     r"(第 ?[一二三四五六七八九十百零〇0-9]{1,5} ?[章节節讲講课課回部篇编編单單]"
     r"|[一二三四五六七八九十]{1,3}、"
@@ -58,11 +58,11 @@ def _heading(block: list[str]) -> str:
     """The words of a block that is a numbered or underlined heading, else nothing."""
     if len(block) == 2 and _RULE.fullmatch(block[1]) and not block[0].startswith(" "):
         return repair.clean(block[0], typeset=False)
-    words = repair.join_lines("\n".join(line.strip() for line in block), wrapped_from=_WRAPPED_FROM)
-    if "\n" in words or block[0][0].isspace() or not _HEADING.match(words):
+    words = _unwrapped(block).replace("\n", " ")
+    if len(block) > 2 or block[0][0].isspace() or not _HEADING.match(words):
         return ""
     ends = words.endswith(("。", "；", "，", ".", ";", ",", "：", ":"))
-    return "" if ends or len(words) > _HEADING_COLUMNS else repair.clean(words, typeset=False)
+    return "" if ends or len(words) > _HEADING_CHARACTERS else repair.clean(words, typeset=False)
 
 
 def _unwrapped(block: list[str]) -> str:
