@@ -6,6 +6,8 @@ import sys
 import structlog
 from structlog.typing import Processor
 
+TALKATIVE = ("alembic", "uvicorn", "PIL", "asyncio")  # libraries that say at length what we say ourselves
+
 _SHARED: tuple[Processor, ...] = (
     structlog.contextvars.merge_contextvars,
     structlog.stdlib.add_log_level,
@@ -26,6 +28,8 @@ def configure(level: str, **bound: object) -> None:
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(level)
+    for name in TALKATIVE:
+        logging.getLogger(name).setLevel(max(logging.WARNING, root.level))
     structlog.configure(
         processors=[*_SHARED, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
         logger_factory=structlog.stdlib.LoggerFactory(),

@@ -8,6 +8,7 @@ import threading
 import time
 from collections.abc import Callable
 
+import structlog
 import uvicorn
 from fastapi import FastAPI
 
@@ -16,6 +17,7 @@ from repo_service.context import Context
 from repo_service.settings import Settings
 
 ORPHAN_SECONDS = 3.0  # from the supervisor's death to the hard end of this process
+log = structlog.get_logger(__name__)
 DRAIN_SECONDS = 5  # for requests that are being answered when the end is asked for
 
 
@@ -27,6 +29,7 @@ def main(kind: str, name: str, listener: int, ready_fd: int) -> None:
     ctx = wiring.build(settings, index_writer=kind == "worker")
 
     def ready() -> None:
+        log.info("part_ready")
         os.write(ready_fd, f"{name}\n".encode())
 
     try:

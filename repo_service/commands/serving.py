@@ -6,6 +6,7 @@ import socket
 import time
 from typing import Annotated, Any
 
+import structlog
 import typer
 
 from repo_service import logs, worker
@@ -14,8 +15,10 @@ from repo_service.commands.console import Json
 from repo_service.commands.supervisor import Part, Supervisor
 from repo_service.db import Database
 from repo_service.errors import Unavailable
+from repo_service.migrations import run
 from repo_service.settings import Settings
 
+log = structlog.get_logger(__name__)
 BIND_SECONDS = 5.0  # for the sockets of a crashed predecessor to be given back
 
 
@@ -62,7 +65,8 @@ def work(
 def _migrate(settings: Settings) -> None:
     db = Database(settings.database_url)
     try:
-        console.prepare(db)
+        if console.prepare(db):
+            log.info("migrated", revision=run.current(db))
     finally:
         db.close()
 
