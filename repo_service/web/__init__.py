@@ -1,1 +1,1 @@
-"""Pages for people, rendered on the server."""
+"""The pages: drawn on the server, working without scripts for reading and searching."""

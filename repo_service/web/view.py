@@ -1,9 +1,9 @@
 """Drawing a page: templates, words in the reader's language, and the values that every template has."""
 
-import gettext
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -14,12 +14,41 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from starlette.requests import Request
 from starlette.responses import HTMLResponse
 
-from repo_service.web import covers
-from repo_service.web.look import CATALOGUES, LOCALES, Locale, Look, address, look_of, remember
+from repo_service.api import deps
+from repo_service.policy import Actor, places
+from repo_service.web import covers, messages, words
+from repo_service.web.catalogue import translations
+from repo_service.web.look import CATALOGUES, LOCALES, Locale, address, look_of, remember
 
 FOLDER = Path(__file__).parent
-DOMAIN = "messages"
 CHINA = timezone(timedelta(hours=8))  # one zone, no summer time
+
+
+@dataclass(frozen=True, slots=True)
+class Viewer:
+    """Who looks at the page, and which desks the head of the page leads to."""
+
+    actor: Actor
+    csrf: str
+    works: bool
+    reviews: bool
+    curates: bool
+
+
+def viewer_of(request: Request) -> Viewer:
+    """Who asks, as the guard of the route found it; nobody where it did not get so far."""
+    who: deps.Identity = getattr(request.state, "identity", deps.Identity())
+
+    def holds(*actions: str) -> bool:
+        return any(places(who.actor, action) != frozenset() for action in actions)
+
+    return Viewer(
+        actor=who.actor,
+        csrf=who.csrf,
+        works=holds("resource.create", "resource.edit"),
+        reviews=holds("resource.decide", "resource.publish"),
+        curates=holds("collection.edit"),
+    )
 
 
 def page(
@@ -27,20 +56,23 @@ def page(
 ) -> HTMLResponse:
     """A whole page, or a part of one for htmx, in the look that the reader asked for."""
     look = look_of(request)
-    html = _environment(look.locale).get_template(template).render(
-        look=look, request=request, here=lambda **changes: address(request, **changes), **values
+    html = (
+        _environment(look.locale)
+        .get_template(template)
+        .render(
+            look=look,
+            request=request,
+            viewer=viewer_of(request),
+            public_url=deps.context(request).settings.public_url,
+            here=lambda **changes: address(request, **changes),
+            **values,
+        )
     )
     response = HTMLResponse(html, status, headers=dict(headers or {}))
     response.headers["Vary"] = "Cookie"
     response.headers["Content-Language"] = look.tag
     remember(request, response)
     return response
-
-
-@cache
-def translations(locale: Locale) -> gettext.NullTranslations:
-    """The catalogue of a language; English is what the sources are written in."""
-    return gettext.translation(DOMAIN, FOLDER / "locales", [CATALOGUES[locale]], fallback=locale == "en")
 
 
 @cache
@@ -54,17 +86,26 @@ def _environment(locale: Locale) -> Environment:
         extensions=["jinja2.ext.i18n", "jinja2.ext.do"],
     )
     env.install_gettext_translations(translations(locale), newstyle=True)  # type: ignore[attr-defined]
-    words = _Words(locale)
+    figures = _Figures(locale)
     env.filters |= {
         "clock": clock,
-        "span": words.span,
-        "day": words.day,
-        "month": words.month,
-        "moment": words.moment,
-        "number": words.number,
-        "filesize": words.filesize,
+        "span": figures.span,
+        "day": figures.day,
+        "month": figures.month,
+        "moment": figures.moment,
+        "number": figures.number,
+        "filesize": figures.filesize,
     }
-    env.globals |= {"static": static, "drawn_cover": covers.address, "locales": LOCALES}
+    env.globals |= {
+        "static": static,
+        "drawn_cover": covers.address,
+        "locales": LOCALES,
+        "tone": words.tone,
+        "short_licence": words.short_licence,
+        "label": partial(words.word, locale),
+        "options": lambda table, values: [(value, words.word(locale, table, value)) for value in values],
+        "sentence": partial(messages.sentence, locale=locale),
+    }
     return env
 
 
@@ -87,7 +128,7 @@ def clock(seconds: float) -> str:
     return f"{hours}:{minutes:02}:{whole % 60:02}" if hours else f"{minutes:02}:{whole % 60:02}"
 
 
-class _Words:
+class _Figures:
     """Numbers, dates and lengths in one language."""
 
     def __init__(self, locale: Locale) -> None:
@@ -124,9 +165,3 @@ class _Words:
                 break
             value, unit = value / 1024, larger
         return f"{value:.0f} {unit}" if value >= 10 or unit == "B" else f"{value:.1f} {unit}"
-
-
-def text_of(look: Look, message: str, **facts: object) -> str:
-    """A message of the catalogue in the reader's language, with its facts filled in."""
-    found = translations(look.locale).gettext(message)
-    return found % facts if facts else found

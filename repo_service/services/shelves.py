@@ -1,0 +1,45 @@
+"""What pages begin with: how much there is, what is new, in whose name somebody may give."""
+
+from dataclasses import dataclass
+
+from sqlalchemy import func, select
+
+from repo_service.context import Context
+from repo_service.models import Institution, Resource
+from repo_service.policy import Actor, places
+from repo_service.services import publicity
+from repo_service.services.records import Summary, summaries
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """How many resources are public, and how many institutions gave them."""
+
+    resources: int
+    institutions: int
+
+
+def counts(ctx: Context) -> Counts:
+    """Counted now, in the database."""
+    public = Resource.state == "published"
+    with ctx.db.read() as session:
+        query = select(func.count(), func.count(Resource.institution_id.distinct())).where(public)
+        resources, institutions = session.execute(query).one()
+    return Counts(resources, institutions)
+
+
+def newest(ctx: Context, limit: int) -> list[Summary]:
+    """The resources that were published last, the newest first."""
+    found = publicity.newest(ctx, limit)
+    with ctx.db.read() as session:
+        return summaries(session, found)
+
+
+def giving_to(ctx: Context, actor: Actor) -> list[Institution]:
+    """The institutions in whose name the actor may bring courseware, by name; all of them for an operator."""
+    allowed = places(actor, "resource.create")
+    query = select(Institution).order_by(Institution.name)
+    if allowed is not None:
+        query = query.where(Institution.id.in_(allowed))
+    with ctx.db.read() as session:
+        return list(session.scalars(query))

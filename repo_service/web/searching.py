@@ -1,0 +1,109 @@
+"""The search page: a plain GET form, facets that can be ticked, hits with their moments."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import get_args
+from urllib.parse import urlencode
+
+from fastapi import APIRouter, Request
+from markupsafe import Markup
+from starlette.responses import Response
+
+from repo_service.api.deps import PUBLIC_ROUTE, Ctx, CurrentActor
+from repo_service.services.finding import FacetValue, PassageView, SearchPage, SearchRequest, search
+from repo_service.services.labels import WHY
+from repo_service.web.home import KINDS
+from repo_service.web.look import look_of
+from repo_service.web.view import clock, page
+from search.model import FACETS, Sort
+
+router = APIRouter(dependencies=[PUBLIC_ROUTE], include_in_schema=False)
+SORTS: tuple[Sort, ...] = get_args(Sort)
+SHOWN = ("media_kind", "kind", "institution_kind", "institution", "division", "subject", "duration", "captions",
+         "degree", "vocational", "level", "language", "licence", "year")  # fmt: skip
+PAGE = 10
+LONGEST = 500  # characters of a query that are looked at
+
+
+@dataclass(frozen=True, slots=True)
+class Chip:
+    """A chosen filter, and the address without it."""
+
+    label: str
+    without: str
+
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """A place in a hit: its mark is a time or a page."""
+
+    url: str
+    kind: str
+    mark: str
+    text: Markup
+
+
+@router.get("/search")
+def results(request: Request, ctx: Ctx, actor: CurrentActor) -> Response:
+    """The catalogue, narrowed by words and by facets."""
+    asked = request_of(request)
+    found = search(ctx, actor, asked)
+    chosen = [(name, value) for name, values in asked.filters.items() for value in values]
+    return page(
+        request,
+        "search.html",
+        found=found,
+        q=asked.q,
+        sort=asked.sort,
+        sorts=SORTS,
+        cursor=asked.cursor,
+        chosen=[*chosen, *([("sort", asked.sort)] if asked.sort != "relevance" else [])],
+        chips=chips(request, found),
+        facets=[(name, found.facets[name]) for name in SHOWN if telling(found.facets.get(name, []))],
+        kinds=KINDS,
+        feed=f"/search/feed.atom?{urlencode([('q', asked.q), *chosen])}",
+        moments={hit.id: [moment(place) for place in hit.passages] for hit in found.hits},
+        why={hit.id: [WHY[name][asked.locale == "en"] for name in hit.why if name in WHY] for hit in found.hits},
+    )
+
+
+def request_of(request: Request) -> SearchRequest:
+    """The search that an address stands for; what it does not understand, it leaves out."""
+    given = request.query_params
+    sort = next((one for one in SORTS if one == given.get("sort")), SORTS[0])
+    filters = {name: tuple(v for v in given.getlist(name) if v) for name in FACETS}
+    return SearchRequest(
+        q=given.get("q", "").strip()[:LONGEST],
+        filters={name: values for name, values in filters.items() if values},
+        sort=sort,
+        limit=PAGE,
+        cursor=given.get("cursor"),
+        locale=look_of(request).locale,
+    )
+
+
+def chips(request: Request, found: SearchPage) -> list[Chip]:
+    """Each chosen filter with the address that takes it away."""
+    return [
+        Chip(value.label, _without(request, name, value.value))
+        for name in SHOWN
+        for value in found.facets.get(name, [])
+        if value.selected
+    ]
+
+
+def telling(values: Sequence[FacetValue]) -> bool:
+    """Whether a facet helps to choose: there is more than one value, or one is chosen."""
+    return len(values) > 1 or any(value.selected for value in values)
+
+
+def moment(place: PassageView) -> Moment:
+    """A place as a link; a section of a text is reached by its anchor too, without scripts."""
+    anchor = f"#section-{place.page}" if place.kind == "section" and place.page else ""
+    at = clock(place.start) if place.start is not None else str(place.page or "")
+    return Moment(place.url + anchor, place.kind, at, Markup(place.highlighted))  # noqa: S704 — escaped by the service
+
+
+def _without(request: Request, name: str, value: str) -> str:
+    kept = [pair for pair in request.query_params.multi_items() if pair != (name, value) and pair[0] != "cursor"]
+    return f"/search?{urlencode(kept)}"
