@@ -6,6 +6,7 @@ line ends, comments behind cues); ASS is read by pysubs2. No markup survives: a 
 
 import html
 import re
+import warnings
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import NamedTuple
@@ -114,7 +115,8 @@ def _read_ass(text: str) -> Iterator[Cue]:
     import pysubs2  # only this format needs it, and every start of the sandbox is paid
 
     try:
-        subtitles = pysubs2.SSAFile.from_string(text, format_="ass")
+        with warnings.catch_warnings(action="ignore"):  # odd style fields are not text
+            subtitles = pysubs2.SSAFile.from_string(text, format_="ass")
     except (pysubs2.Pysubs2Error, ValueError, KeyError, IndexError) as error:
         raise IngestError("captions_unreadable", str(error)) from error
     for event in subtitles.events:

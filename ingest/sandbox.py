@@ -146,6 +146,7 @@ class Sandbox:
                     stdout=subprocess.PIPE,
                     stderr=subprocess.PIPE,
                     env=_ENVIRONMENT,
+                    cwd=output or "/",
                     pass_fds=(status_write,) if boxed else (),
                     start_new_session=True,
                 )

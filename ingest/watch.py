@@ -7,7 +7,7 @@ import selectors
 import signal
 import stat
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Any, Protocol
@@ -17,6 +17,7 @@ from ingest.errors import IngestError
 _TICK_SECONDS = 0.2
 _STDERR_KEPT = 16 * 1024
 _LINE_MAX = 64 * 1024
+_GRACE_SECONDS = 5.0
 _PAGE = os.sysconf("SC_PAGE_SIZE")
 
 
@@ -55,11 +56,14 @@ class Guard:
     boxed: bool
     started: float = field(default_factory=time.monotonic)
 
-    def check(self, pid: int, namespace: int) -> None:
-        """Raise the IngestError of the first limit that is passed by the child ``pid`` and what it started."""
+    def members(self, pid: int, namespace: int) -> list[int]:
+        """The child ``pid`` and what it started: all of its box, or of its session."""
+        return _in_namespace(namespace) if self.boxed else _in_session(pid)
+
+    def check(self, members: Sequence[int]) -> None:
+        """Raise the IngestError of the first limit that these processes together passed."""
         if time.monotonic() - self.started > self.limits.wall:
             raise IngestError("took_too_long", f"{self.limits.wall:.0f} s by the clock", retryable=True)
-        members = _in_namespace(namespace) if self.boxed else _in_session(pid)
         if len(members) > self.limits.processes:
             raise IngestError("too_many_processes", f"{len(members)} of {self.limits.processes}")
         resident = sum(map(_resident, members))
@@ -120,7 +124,7 @@ class Watched:
                     continue
                 if self.poll is not None:
                     self.poll()
-                guard.check(process.pid, self._namespace())
+                guard.check(self._members())
                 checked = time.monotonic()
             self._read_rest()
         finally:
@@ -139,7 +143,7 @@ class Watched:
         if self.guard.boxed and "exit-code" not in self._status():
             raise IngestError("sandbox_unavailable", stderr or f"bwrap: status {code}", retryable=True)
         status = code if code >= 0 else 128 - code
-        if status == 128 + signal.SIGKILL and self.cpu_seconds >= self.guard.limits.cpu:
+        if status == 128 + signal.SIGKILL and self.cpu_seconds >= 0.9 * self.guard.limits.cpu:
             raise IngestError("took_too_long", f"{self.cpu_seconds:.0f} s of CPU")
         wall = time.monotonic() - self.guard.started
         return Completed(status, bytes(self.stdout), stderr, self.cpu_seconds, wall)
@@ -154,15 +158,25 @@ class Watched:
         return self.process.returncode is not None
 
     def _kill(self) -> None:
-        """End the child with all that it started. The box dies as a whole with its first process."""
-        members = [] if self.guard.boxed else _in_session(self.process.pid)
+        """End the child with all that it started, and come back when they are gone."""
+        if self.process.returncode is not None and self.guard.boxed:
+            return  # the box ended with its first process, and everything in it
+        members = self._members()
         with contextlib.suppress(ProcessLookupError):
             os.killpg(self.process.pid, signal.SIGKILL)
-        for pid in members:
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(pid, signal.SIGKILL)
+        deadline = time.monotonic() + _GRACE_SECONDS
+        while members and time.monotonic() < deadline:
+            for pid in members:
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGKILL)
+            time.sleep(0.002)
+            self._ended()  # reaps: a zombie still counts as a member
+            members = self._members()
         while not self._ended():
             time.sleep(0.002)
+
+    def _members(self) -> list[int]:
+        return self.guard.members(self.process.pid, self._status().get("pid-namespace", 0))
 
     def _read(self, seconds: float) -> bool:
         """Take what the pipes hold, waiting at most ``seconds`` for something; whether there was anything."""
@@ -204,9 +218,6 @@ class Watched:
             with contextlib.suppress(ValueError):
                 told.update(json.loads(line))
         return told
-
-    def _namespace(self) -> int:
-        return self._status().get("pid-namespace", 0)
 
 
 def _processes() -> list[int]:
