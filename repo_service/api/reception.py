@@ -28,6 +28,7 @@ FLUSH_SECONDS = 2.0  # bytes wait no longer for their batch to fill
 STALL_SECONDS = 60.0  # a silent client is let go; what it sent stays
 RECORD_BYTES = 32 * 2**20  # between two notes of how far it is: what a killed server forgets at most
 RECORD_SECONDS = 5.0
+ASK_SECONDS = 0.5  # between two looks whether a writer in another process has taken over
 HASHES_KEPT = 1000
 THREADS = 8
 
@@ -177,6 +178,7 @@ class Intake:
         self._body_digest = checksum.hasher() if checksum else None
         self._before = digest.copy() if checksum and digest else None
         self._noted = (writer.offset, time.monotonic())
+        self._asked = time.monotonic()
 
     def check_room(self, batch: Batch) -> None:
         """Raises TooLarge for a batch beyond the declared length, or beyond what any file may have."""
@@ -188,6 +190,9 @@ class Intake:
         """Make a batch durable; from time to time let it count."""
         if not batch.size and self.offset:
             return
+        if time.monotonic() - self._asked >= ASK_SECONDS:
+            uploads.may_write(self._ctx, self.writer)
+            self._asked = time.monotonic()
         try:
             self.offset = uploads.append(self._ctx, self.writer, self.offset, self._hashed(batch.chunks))
         except BaseException:

@@ -24,7 +24,7 @@ from repo_service.policy import Actor
 from repo_service.services import deposits, filenames
 from repo_service.services import upload_rules as rules
 from repo_service.services.upload_rules import Announced
-from repo_service.storage.port import STAGING
+from repo_service.storage.port import STAGING, stat
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +74,10 @@ def begin(ctx: Context, actor: Actor, announced: Announced) -> tuple[Upload, str
 def find(ctx: Context, secret: str) -> Upload:
     """The upload of this address. Raises NotFound, or UploadEnded when it ended without becoming a file."""
     with ctx.db.read() as session:
-        return _alive(session, ctx, secret)
+        upload = _alive(session, ctx, secret)
+    if upload.state == "open" and upload.offset and upload.attributes.get("contested"):
+        return _no_further_than_stored(ctx, upload)
+    return upload
 
 
 def take(ctx: Context, secret: str, offset: int, length: int | None = None, size: int | None = None) -> Writer:
@@ -104,11 +107,7 @@ def may_write(ctx: Context, writer: Writer) -> None:
 
 
 def append(ctx: Context, writer: Writer, offset: int, chunks: Iterable[bytes]) -> int:
-    """Put bytes behind ``offset`` into the store; answer the offset behind them. They count once `record` was called.
-
-    Raises LostLease before a byte is written when a newer writer has come.
-    """
-    may_write(ctx, writer)
+    """Put bytes behind ``offset`` into the store; answer the offset behind them. `record` lets them count."""
     return ctx.store.write(writer.upload_id, offset, chunks)
 
 
@@ -229,6 +228,19 @@ def _attributes(announced: Announced) -> dict[str, Any]:
         "echo": announced.echo,
     }
     return {name: value for name, value in said.items() if value}
+
+
+def _no_further_than_stored(ctx: Context, upload: Upload) -> Upload:
+    """Go back to what the store has: an outrun writer of another process may have cut off what a newer one brought."""
+    stored = stat(ctx.store, STAGING + upload.id)
+    size = stored.size if stored else 0
+    if size >= upload.offset:
+        return upload
+    with ctx.db.write() as session:
+        row = session.get_one(Upload, upload.id, with_for_update=True)
+        if row.fence == upload.fence and row.state == "open":
+            row.offset = min(row.offset, size)
+    return row
 
 
 def _record_hash(ctx: Context, upload: Upload, sha256: str | None) -> str:
