@@ -149,6 +149,12 @@ INGEST = {
     "xml_too_large": N_("A part of the file is larger than is allowed. It is kept. Bring it in parts."),
     "xml_forbidden": N_("The file holds parts that are refused for safety. It is kept unopened. Save it afresh."),
 }
+PROCESSING = {
+    "interrupted": N_("The server was interrupted at this step many times. The file is kept. Try again later."),
+    "source_missing": N_("The bytes of the file are not there. Tell the operator, and bring the file again."),
+    "disk_full": N_("The server has no room left for this step. The file is kept. Tell the operator."),
+    "internal_error": N_("This step failed for a reason that nobody foresaw. The file is kept. Try again."),
+}
 HEADINGS = {
     400: N_("This address is not complete"),
     401: N_("Please sign in"),
@@ -163,4 +169,4 @@ HEADINGS = {
     503: N_("Back in a moment"),
 }
 
-ALL: dict[str, str] = GENERAL | ACCOUNTS | CATALOGUE | FIELDS | UPLOADS | KEEPING | INGEST
+ALL: dict[str, str] = GENERAL | ACCOUNTS | CATALOGUE | FIELDS | UPLOADS | KEEPING | INGEST | PROCESSING
