@@ -171,7 +171,7 @@ def _video(stream: Mapping[str, Any], shape: Mapping[str, Any]) -> VideoStream:
         profile=str(stream.get("profile", "")),
         level=int(stream.get("level", 0)),
         pixel_format=stream.get("pix_fmt", ""),
-        sar=_ratio(stream.get("sample_aspect_ratio")),
+        sar=_shape(stream),
         rotation=_rotation(stream),
         fps=_rate(stream.get("avg_frame_rate")) or _rate(stream.get("r_frame_rate")) or 25.0,
         field_order=stream.get("field_order", ""),
@@ -216,6 +216,12 @@ def _flag(stream: Mapping[str, Any], name: str) -> bool:
 def _tag(thing: Mapping[str, Any], name: str) -> str:
     text = str(thing.get("tags", {}).get(name, "")).strip()[:200]
     return "" if text == "und" else "".join(char for char in text if char.isprintable())
+
+
+def _shape(stream: Mapping[str, Any]) -> tuple[int, int]:
+    """The shape of a pixel. Scalers leave shapes like 1281:1280 behind: those are squares."""
+    above, below = _ratio(stream.get("sample_aspect_ratio"))
+    return (1, 1) if abs(above / below - 1) < 0.01 else (above, below)
 
 
 def _rotation(stream: Mapping[str, Any]) -> int:

@@ -63,6 +63,7 @@ _SIGNATURES: tuple[tuple[int, bytes, Sniffed], ...] = (
     (0, b"\xff\xd8\xff", Sniffed(MediaKind.IMAGE, "jpeg", "image/jpeg")),
     (0, b"\x89PNG\r\n\x1a\n", Sniffed(MediaKind.IMAGE, "png", "image/png")),
     (8, b"WEBP", Sniffed(MediaKind.IMAGE, "webp", "image/webp")),
+    (0, b"GIF8", Sniffed(_OTHER, "gif", "image/gif", note=KEPT)),
 )
 _STILL_BRANDS = (b"avif", b"avis", b"heic", b"heix", b"hevc", b"mif1", b"msf1")
 _ISO_BOXES = (b"moov", b"mdat", b"free", b"skip", b"wide", b"pnot")
