@@ -47,7 +47,8 @@ def sweep_staging(ctx: Context) -> int:
                     select(Job.id, Job.fence).where(Job.id.in_(job_ids), Job.state == "running")
                 )
             }
-            uploads = dict(session.execute(select(Upload.id, Upload.state).where(Upload.id.in_(names))).tuples().all())
+            known = select(Upload.id, Upload.state).where(Upload.id.in_(names))
+            uploads = dict(session.execute(known).all())
         for name, found in zip(names, batch, strict=True):
             owner = owners[name]
             if owner is not None:
