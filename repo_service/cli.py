@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from repo_service.commands import accounts, console, finding, keeping, safekeeping, serving
+from repo_service.commands import accounts, console, deposit, finding, keeping, safekeeping, serving
 from repo_service.errors import XuehaiError
 from repo_service.web.look import Locale
 
@@ -47,6 +47,7 @@ app.command()(keeping.migrate)
 _group("institution", "机构 · institutions").command("create")(accounts.institution_create)
 _group("user", "用户 · users").command("create")(accounts.user_create)
 _group("key", "接口密钥 · API keys").command("create")(accounts.key_create)
+app.command()(deposit.deposit)
 app.command()(finding.search)
 app.command()(keeping.reprocess)
 app.command()(keeping.reindex)

@@ -7,18 +7,24 @@ draft, and the other joins it, so that no empty draft is left over.
 
 import hashlib
 import mimetypes
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from repo_service.context import Context
-from repo_service.errors import Conflict, Invalid, NotFound, TooLarge
+from repo_service.errors import Conflict, Invalid, NotFound, TooLarge, UnsupportedType
 from repo_service.models import Blob, File, Institution, Job, Resource, new_id
-from repo_service.services import audit, filenames, indexing, jobs, outbox
+from repo_service.policy import Actor, require
+from repo_service.services import audit, catalog, curation, filenames, indexing, jobs, outbox
 from repo_service.services.usage import quota_of, used_bytes
+from repo_service.storage.port import STAGING
 
 WAITING_LOOKED_AT = 100  # own drafts with the same stem
+COPIED_AT_ONCE = 2**20  # bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,8 +32,9 @@ class Given:
     """Bytes that the store has under ``sha256``, and where they belong.
 
     ``role`` is source, captions, cover or attachment. ``folder`` is the mark of the place among the files given
-    together. Without ``resource_id`` a draft is made, or an own one is joined. ``replaces``: the id of the file whose
-    place they take in a new version. ``user_id`` is empty for the operator; ``who`` goes into the audit trail.
+    together. Without ``resource_id`` a draft is made, or an own one is joined; ``fields`` are those of a new record.
+    ``replaces``: the id of the file whose place they take in a new version. ``user_id`` is empty for the operator;
+    ``who`` goes into the audit trail.
     """
 
     institution_id: str
@@ -38,7 +45,7 @@ class Given:
     name: str
     role: str = "source"
     folder: str = ""
-    title: str = ""
+    fields: Mapping[str, Any] = field(default_factory=dict)
     resource_id: str | None = None
     replaces: str | None = None
 
@@ -53,7 +60,7 @@ def place(session: Session, ctx: Context, given: Given) -> File:
     if used_bytes(session, institution.id) + given.size > quota_of(ctx, institution):
         raise TooLarge(code="quota_exceeded", quota=quota_of(ctx, institution))
     role = "captions" if given.role == "source" and filenames.parse(given.name).captions else given.role
-    resource = _target(session, given) if given.resource_id else _joined_or_new(session, ctx, given, role)
+    resource = _target(session, given) if given.resource_id else _joined_or_new(session, ctx, institution, given, role)
     if given.replaces:
         _next_version(session, ctx, resource, without=given.replaces)
     return attach_file(
@@ -67,6 +74,47 @@ def place(session: Session, ctx: Context, given: Given) -> File:
         actor_id=given.who,
         folder=given.folder,
     )
+
+
+def deposit_path(
+    ctx: Context,
+    actor: Actor,
+    path: Path,
+    institution: str,
+    title: str | None = None,
+    publish: bool = False,
+    *,
+    fields: Mapping[str, Any] | None = None,
+    report: Callable[[int], None] = lambda _bytes: None,
+) -> File:
+    """Give a file of this machine to an institution (slug or id), as an upload does; ``report`` gets bytes as they go.
+
+    Files of one folder are a batch, in which captions find their video. Raises OSError for a file that cannot be read,
+    and what `place` and `curation.publish` raise.
+    """
+    with ctx.db.read() as session:
+        place_of = institution_named(session, institution)
+    require(actor, "resource.create", institution_id=place_of.id)
+    if path.stat().st_size > ctx.settings.upload_max_bytes:
+        raise TooLarge(limit=ctx.settings.upload_max_bytes)
+    refuse_program(path.name)
+    sha256, size = _stage_and_keep(ctx, path, report)
+    given = Given(
+        institution_id=place_of.id,
+        user_id=actor.person,
+        who=actor.id,
+        sha256=sha256,
+        size=size,
+        name=path.name,
+        folder=folder_mark(str(path.resolve().parent)),
+        fields=dict(fields or {}) | ({"title": title} if title else {}),
+    )
+    with ctx.db.write() as session:
+        file = place(session, ctx, given)
+    announce(ctx, file.id)
+    if publish:
+        curation.publish(ctx, actor, file.resource_id)
+    return file
 
 
 def attach_file(
@@ -134,6 +182,33 @@ def institution_named(session: Session, name: str) -> Institution:
     return found
 
 
+def refuse_program(name: str, media_type: str = "") -> None:
+    """Raises UnsupportedType for what is named like a program: nobody learns from those."""
+    if filenames.parse(name).extension in filenames.PROGRAMS or media_type in filenames.PROGRAM_TYPES:
+        raise UnsupportedType(code="file_type_refused", filename=filenames.clean(name))
+
+
+def _stage_and_keep(ctx: Context, path: Path, report: Callable[[int], None]) -> tuple[str, int]:
+    """Copy a file into the store while hashing it; its SHA-256 and size are those of the bytes that were copied."""
+    digest = hashlib.sha256()
+    staged = new_id()
+
+    def chunks() -> Iterator[bytes]:
+        with path.open("rb") as source:
+            while chunk := source.read(COPIED_AT_ONCE):
+                digest.update(chunk)
+                yield chunk
+                report(len(chunk))
+
+    try:
+        size = ctx.store.write(staged, 0, chunks())
+        ctx.store.keep(staged, digest.hexdigest())
+    except BaseException:
+        ctx.store.delete(STAGING + staged)
+        raise
+    return digest.hexdigest(), size
+
+
 def _locked(session: Session, institution_id: str) -> Institution:
     """The institution, held until the commit: two halves of a pair that end together must see one another."""
     found = session.scalar(select(Institution).where(Institution.id == institution_id).with_for_update())
@@ -162,15 +237,17 @@ def _target(session: Session, given: Given) -> Resource:
     return resource
 
 
-def _joined_or_new(session: Session, ctx: Context, given: Given, role: str) -> Resource:
+def _joined_or_new(session: Session, ctx: Context, institution: Institution, given: Given, role: str) -> Resource:
     if role not in ("source", "captions"):
         raise Invalid(code="role_needs_resource", errors=(("role", "role_needs_resource", role),))
     parsed = filenames.parse(given.name)
     partner = _partner(session, given, parsed) if role == "captions" or parsed.played else None
     if partner is None:
-        return _new_resource(session, ctx, given, parsed)
-    if role == "source" and partner.metadata_rev == 1:
-        partner.title = given.title or parsed.title  # until now it was named after its captions
+        fields = {"title": parsed.title[:500]} | dict(given.fields)
+        return catalog.new_resource(session, ctx, institution, created_by=given.user_id, **fields)
+    if role == "source" and partner.metadata_rev == 1:  # until now it was named after its captions
+        for name, value in ({"title": parsed.title[:500]} | dict(given.fields)).items():
+            setattr(partner, name, value)
     return partner
 
 
@@ -213,21 +290,6 @@ def _near(file: File, folder: str) -> bool:
 
 def _parsed(file: File) -> filenames.GivenName:
     return filenames.parse(file.name)
-
-
-def _new_resource(session: Session, ctx: Context, given: Given, parsed: filenames.GivenName) -> Resource:
-    now = ctx.clock()
-    resource = Resource(
-        id=new_id(),
-        institution_id=given.institution_id,
-        created_by=given.user_id,
-        title=(given.title or parsed.title)[:500],
-        created_at=now,
-        updated_at=now,
-    )
-    session.add(resource)
-    session.flush()
-    return resource
 
 
 def _next_version(session: Session, ctx: Context, resource: Resource, *, without: str) -> None:

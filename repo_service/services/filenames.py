@@ -77,8 +77,7 @@ def clean(raw: str) -> str:
     The extension survives the cut. Never empty.
     """
     last = re.split(r"[/\\]", raw)[-1]
-    kept = "".join(_visible(character) for character in unicodedata.normalize("NFC", last))
-    kept = re.sub(r"\s+", " ", kept).strip(" ")
+    kept = line(last, len(last))
     if not kept.strip("."):
         return NAMELESS
     if len(kept) <= LONGEST:
@@ -86,6 +85,12 @@ def clean(raw: str) -> str:
     suffix = PurePosixPath(kept).suffix
     suffix = suffix if len(suffix) <= 12 else ""
     return kept[: LONGEST - len(suffix)].rstrip() + suffix
+
+
+def line(raw: str, longest: int = 500) -> str:
+    """One line of text without characters that cannot be seen, cut to a length."""
+    kept = "".join(_visible(character) for character in unicodedata.normalize("NFC", raw))
+    return re.sub(r"\s+", " ", kept).strip()[:longest]
 
 
 def folder_of(raw: str) -> str:

@@ -104,6 +104,12 @@ def actor_of_key(ctx: Context, key: str) -> Actor:
     return _actor(user, frozenset(row.scopes))
 
 
+def actor_of_user(session: DbSession, user_id: str) -> Actor | None:
+    """Who an account stands for now, with all of its rights; None when it is gone or closed."""
+    user = _active(session, user_id)
+    return _actor(user, frozenset({"all"})) if user else None
+
+
 def _try(ctx: Context, subjects: tuple[str, ...]) -> list[str]:
     """Count one try for each subject before it is made, so that tries at the same time count too; answer its rows."""
     now = ctx.clock()

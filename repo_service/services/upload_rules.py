@@ -7,9 +7,9 @@ from sqlalchemy.orm import Session
 
 from repo_service.context import Context
 from repo_service.errors import Conflict, Forbidden, Invalid, NotFound, TooLarge, TooMany, UnsupportedType
-from repo_service.models import File, Institution, Resource, Upload, User
+from repo_service.models import File, Institution, Resource, Upload
 from repo_service.policy import Actor, can
-from repo_service.services import deposits, filenames
+from repo_service.services import catalog, deposits, filenames, sessions
 from repo_service.services.usage import promised_bytes, quota_of, used_bytes
 from repo_service.vocab import FILE_ROLES
 
@@ -48,11 +48,9 @@ def check_declared(ctx: Context, announced: Announced) -> None:
         raise Invalid(errors=(("replaces", "replaces_needs_resource", announced.replaces),))
     extension = filenames.parse(announced.filename).extension
     kind = announced.filetype.partition("/")[0]
-    wrong = (
-        extension in filenames.PROGRAMS
-        or announced.filetype in filenames.PROGRAM_TYPES
-        or (announced.role == "captions" and extension not in filenames.CAPTIONS)
-        or (announced.role == "cover" and extension not in filenames.PICTURES and kind != "image")
+    deposits.refuse_program(announced.filename, announced.filetype)
+    wrong = (announced.role == "captions" and extension not in filenames.CAPTIONS) or (
+        announced.role == "cover" and extension not in filenames.PICTURES and kind != "image"
     )
     if wrong:
         raise UnsupportedType(code="file_type_refused", filename=filenames.clean(announced.filename))
@@ -61,9 +59,7 @@ def check_declared(ctx: Context, announced: Announced) -> None:
 def destination(session: Session, actor: Actor, announced: Announced) -> Institution:
     """The institution that the file goes to, after the rights were checked."""
     if announced.resource_id:
-        resource = session.get(Resource, announced.resource_id)
-        if resource is None or not _sees(actor, resource):
-            raise NotFound(code="resource_not_found")
+        resource = catalog.visible(session, actor, announced.resource_id)
         if announced.institution:
             named = deposits.institution_named(session, announced.institution)
             if named.id != resource.institution_id:
@@ -96,23 +92,13 @@ def _named_or_only(session: Session, actor: Actor, name: str) -> Institution:
     return deposits.institution_named(session, next(iter(actor.roles)))
 
 
-def _sees(actor: Actor, resource: Resource) -> bool:
-    return can(
-        actor,
-        "resource.read",
-        institution_id=resource.institution_id,
-        owner_id=resource.created_by,
-        public=resource.state == "published",
-    )
-
-
 def _may_add_to(actor: Actor, resource: Resource) -> bool:
     return can(actor, "resource.upload", institution_id=resource.institution_id, owner_id=resource.created_by)
 
 
 def entitled(session: Session, upload: Upload) -> bool:
     """Whether the giver may still give: the address dies with the membership, whatever else was right once."""
-    actor = _giver(session, upload)
+    actor = sessions.actor_of_user(session, upload.user_id) if upload.user_id else None
     if actor is None:
         return False
     if upload.state == "done" or upload.resource_id is None:
@@ -123,22 +109,6 @@ def entitled(session: Session, upload: Upload) -> bool:
 def _edits(session: Session, actor: Actor, upload: Upload) -> bool:
     resource = session.get(Resource, upload.resource_id) if upload.resource_id else None
     return resource is not None and _may_add_to(actor, resource)
-
-
-def _giver(session: Session, upload: Upload) -> Actor | None:
-    user = session.get(User, upload.user_id) if upload.user_id else None
-    if user is None or not user.active:
-        return None
-    held: dict[str, set[str]] = {}
-    for membership in user.memberships:
-        held.setdefault(membership.institution_id, set()).add(membership.role)
-    return Actor(
-        id=user.id,
-        name=user.name,
-        everywhere=frozenset({user.role}),
-        roles={institution: frozenset(roles) for institution, roles in held.items()},
-        scopes=frozenset({"all"}),
-    )
 
 
 def fix_length(session: Session, ctx: Context, upload: Upload, length: int) -> None:

@@ -56,7 +56,7 @@ def begin(ctx: Context, actor: Actor, announced: Announced) -> tuple[Upload, str
             id=new_id(),
             secret_sha256=_digest(secret),
             institution_id=institution.id,
-            user_id=actor.id,
+            user_id=actor.person,
             resource_id=announced.resource_id,
             state="open",
             length=announced.length,
@@ -223,7 +223,7 @@ def _held(session: Session, writer: Writer, *, lock: bool = False) -> Upload:
 def _attributes(announced: Announced) -> dict[str, Any]:
     said = {
         "folder": deposits.folder_mark(announced.folder),
-        "title": announced.title[:500],
+        "title": filenames.line(announced.title),
         "replaces": announced.replaces,
         "echo": announced.echo,
     }
@@ -276,7 +276,7 @@ def _place(ctx: Context, upload_id: str, sha256: str) -> tuple[str, str]:
                 name=upload.filename,
                 role=upload.role,
                 folder=upload.attributes.get("folder", ""),
-                title=upload.attributes.get("title", ""),
+                fields={"title": title} if (title := upload.attributes.get("title")) else {},
                 resource_id=upload.resource_id,
                 replaces=upload.attributes.get("replaces"),
             ),
