@@ -9,6 +9,7 @@ from tantivy import Query as Q
 from search import weights
 from search.model import FACETS
 from search.query import Phrase, Plan
+from search.stages import Stage
 
 _FIELD_WEIGHTS = (
     ("title", weights.TITLE),
@@ -17,27 +18,61 @@ _FIELD_WEIGHTS = (
     ("institution", weights.INSTITUTION),
     ("description", weights.DESCRIPTION),
 )
+LEAST_SHARE = 0.3  # of the words of a question must occur
+LEAST_SOUNDS = 0.5  # of the pairs of syllables, where words were found nowhere
 WHY_BITS = {"title": 1, "description": 2, "subjects": 4, "people": 8, "institution": 16}
 
 
-def strict(schema: tantivy.Schema, plan: Plan) -> Q:
-    """Every word must occur."""
-    musts = [(Occur.Must, _word(schema, word)) for word in plan.words]
-    return _with_extras(schema, plan, musts)
+def matching(schema: tantivy.Schema, stage: Stage) -> Q:
+    """What a stage asks for, before filters."""
+    plan = stage.plan
+    if stage.mode == "everything":
+        return Q.boolean_query([(Occur.Must, live(schema)), *phrases(schema, plan.phrases)])
+    if stage.mode == "strict":
+        return _with_extras(schema, plan, [(Occur.Must, _word(schema, word)) for word in plan.words])
+    if stage.mode == "spoken":
+        return _spoken(schema, plan)
+    return _loose(schema, plan, by_sound=stage.mode == "forgiving")
 
 
-def loose(schema: tantivy.Schema, plan: Plan) -> Q:
-    """Some of the words must occur: one of two, two of three to five, then two in five."""
+def _spoken(schema: tantivy.Schema, plan: Plan) -> Q:
+    """Everything that was typed in pinyin must occur as it sounds, whatever its characters; the words only rank."""
+    said = [(Occur.Must, _term(schema, "sounds", pair, weights.SOUND_TYPED)) for pair in plan.sounds]
     words = [(Occur.Should, _word(schema, word)) for word in plan.words]
-    least = min(len(words), max(1, 2 if len(words) > 2 else 1, len(words) * 2 // 5))
-    matched = Q.boolean_query(words, minimum_number_should_match=least)
-    return _with_extras(schema, plan, [(Occur.Must, matched)] if words else [])
+    return _with_extras(schema, plan, [*said, *words])
+
+
+def _loose(schema: tantivy.Schema, plan: Plan, *, by_sound: bool) -> Q:
+    """Some of the words must occur, or one of them in the title; with a phrase, that suffices.
+
+    ``by_sound``: what sounds alike matches too, for words that were found nowhere.
+    """
+    words = [(Occur.Should, _word(schema, word)) for word in plan.words]
+    weight = weights.SOUND_TYPED if plan.spoken else weights.SOUND
+    said = [(Occur.Should, _term(schema, "sounds", pair, weight)) for pair in plan.sounds]
+    if not words or any(not phrase.negated for phrase in plan.phrases):
+        return _with_extras(schema, plan, [*words, *said])
+    least = max(1, round(len(words) * LEAST_SHARE))
+    ways = [Q.boolean_query(words, minimum_number_should_match=least)]
+    if least > 1:
+        ways.append(_titled(schema, plan, words))
+    if by_sound and said:
+        alike = max(1, round(len(said) * LEAST_SOUNDS))
+        ways.append(Q.const_score_query(Q.boolean_query(said, minimum_number_should_match=alike), 0.0))
+    return _with_extras(schema, plan, [(Occur.Must, Q.disjunction_max_query(ways)), *said])
+
+
+def _titled(schema: tantivy.Schema, plan: Plan, words: list[tuple[Occur, Q]]) -> Q:
+    """One of the words stands in the title; the score is that of all words, as for other ways to match."""
+    title = Q.boolean_query([(Occur.Should, Q.term_query(schema, "title", word)) for word in plan.words])
+    return Q.boolean_query([(Occur.Must, Q.const_score_query(title, 0.0)), *words])
 
 
 def _with_extras(schema: tantivy.Schema, plan: Plan, musts: list[tuple[Occur, Q]]) -> Q:
     clauses = [*musts, *phrases(schema, plan.phrases)]
     for name, weight in _FIELD_WEIGHTS:
         clauses += [(Occur.Should, _term(schema, name, word, weight)) for word in plan.words]
+    clauses += [(Occur.Should, _term(schema, "words", word, weights.SMALL_WORD)) for word in plan.small]
     clauses += [(Occur.Should, _term(schema, "chars", char, weights.CHARACTER)) for char in plan.chars]
     for pair in plan.pairs:
         near = Q.phrase_query(schema, "words", list(pair), slop=weights.PAIR_SLOP)

@@ -12,7 +12,9 @@ from tantivy import Query as Q
 from search import embedded_query, schema
 from search.engine import Engine, Searchers, found_count
 from search.model import FACETS, Answer, Hit, PassageHit, Query, Sort
-from search.query import understand
+from search.query import Plan, understand
+from search.stages import Stage, stages
+from search.text import stem
 
 MAX_DEPTH = 10_000
 MAX_LIMIT = 100
@@ -27,7 +29,7 @@ Addresses = Sequence[tuple[Any, tantivy.DocAddress]]
 
 
 class OneSearch:
-    """The work for one query: two executions for hits at most, one a filtered facet and one more, two for passages."""
+    """One query: at most four executions for hits, one and one per filtered facet for facets, two for passages."""
 
     def __init__(self, engine: Engine, searchers: Searchers, query: Query) -> None:
         self._query = query
@@ -36,8 +38,8 @@ class OneSearch:
         self._generation = searchers.generation
         self._schema = engine.resources.schema
         self._place_schema = engine.passages.schema
-        self._plan = understand(query.text)
-        self._filters = _merged(query.filters, self._plan.filters)
+        self._stage = Stage(understand(query.text), "everything")
+        self._filters = _merged(query.filters, self._stage.plan.filters)
 
     def answer(self) -> Answer:
         """The page that was asked for."""
@@ -50,26 +52,32 @@ class OneSearch:
             hits=found,
             facets=self._facets(matching),
             terms=self._plan.terms,
+            corrected=self._stage.corrected,
             notices=self._plan.notices,
             generation=self._generation,
         )
 
     def _find(self) -> tuple[Q, int, Addresses]:
-        plan = self._plan
-        if plan.empty:
-            negated = embedded_query.phrases(self._schema, plan.phrases)
-            stages = [Q.boolean_query([(Occur.Must, embedded_query.live(self._schema)), *negated])]
-        elif plan.loose:
-            stages = [embedded_query.loose(self._schema, plan)]
-        else:
-            stages = [embedded_query.strict(self._schema, plan), embedded_query.loose(self._schema, plan)]
-        total: int = 0
-        hits: Addresses = ()
-        for matching in stages:
+        """Try the stages in turn. Filters never change which one is taken, so that counts and totals agree."""
+        for stage in stages(self._query.text, self):
+            self._stage = stage
+            matching = embedded_query.matching(self._schema, stage)
             total, hits = self._execute(matching)
-            if total:
+            if total or (self._filters and found_count(self._searcher.search(matching, limit=1))):
                 break
         return matching, total, hits
+
+    @property
+    def _plan(self) -> Plan:
+        return self._stage.plan
+
+    def known(self, word: str) -> bool:
+        """Whether any document holds this word."""
+        return any(self._searcher.doc_freq(name, stem(word)) for name in ("words", "parts"))
+
+    def vocabulary(self, beginning: str, most: int) -> list[tuple[str, int]]:
+        """Words of the index by their pinyin or initials."""
+        return list(self._searcher.terms_with_prefix("spell", beginning, limit=most))
 
     def _execute(self, matching: Q) -> tuple[int, Addresses]:
         query = self._narrowed(matching)

@@ -5,9 +5,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from itertools import pairwise
 
-from search import pinyin
 from search.fold import fold
-from search.text import Token, lines, tokens
+from search.text import Token, lines, sounds, tokens
 
 MAX_CHARACTERS = 400
 MAX_WORDS = 24
@@ -76,18 +75,22 @@ class Phrase:
 class Plan:
     """What to look for, independent of the engine.
 
-    ``words``: each once, in order. ``pairs``: neighbours among them. ``chars``: single Chinese characters of them.
-    ``letters``: Latin words that may be pinyin or initials.
-    ``loose``: a whole question, of which not every word can be asked for.
+    ``words``: each once, in order. ``small``: words that tell little (的, 什么) and only help to rank. ``pairs``:
+    neighbours among the words. ``chars``: their single Chinese characters. ``sounds``: pairs of their syllables.
+    ``letters``: Latin words that may be pinyin or initials. ``loose``: a whole question, of which not every word can
+    be asked for. ``spoken``: typed in pinyin; ``words`` are then a guess, ``sounds`` what was typed.
     """
 
     words: tuple[str, ...] = ()
+    small: tuple[str, ...] = ()
     pairs: tuple[tuple[str, str], ...] = ()
     chars: tuple[str, ...] = ()
+    sounds: tuple[str, ...] = ()
     phrases: tuple[Phrase, ...] = ()
     letters: tuple[str, ...] = ()
     filters: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     loose: bool = False
+    spoken: bool = False
     notices: tuple[str, ...] = ()
 
     @property
@@ -161,16 +164,13 @@ def _plan(
     neighbours = pairwise(telling)
     return Plan(
         words=words,
+        small=tuple(dict.fromkeys(token.text for token in whole if token.text not in words)),
         pairs=tuple(dict.fromkeys((left.text, right.text) for left, right in neighbours if left.text != right.text)),
         chars=tuple(dict.fromkeys(char for token in han for char in token.text)),
+        sounds=tuple(dict.fromkeys(sounds(telling))),
         phrases=phrases,
         letters=tuple(word for word in words if _LETTERS.fullmatch(word)),
         filters=filters,
         loose=asking or len(words) >= _WORDS_OF_A_SENTENCE,
         notices=notices,
     )
-
-
-def sounds_of(letters: str) -> tuple[str, ...]:
-    """The pairs of syllables of letters that were typed as pinyin; empty when they are none."""
-    return tuple(pinyin.pairs(list(pinyin.split(letters))))

@@ -9,7 +9,7 @@ import tantivy
 
 from search import pinyin, weights
 from search.model import FACETS, Document, Passage, Tombstone
-from search.text import Token, analyse, subwords, tokens
+from search.text import analyse, sounds, subwords, tokens
 
 VERSION = 1  # raise with every change here or in the analysis: older indexes are rebuilt
 GAP = "\u2029"  # stands between fields, so that no phrase crosses them
@@ -112,24 +112,9 @@ def _join(words: Iterable[str]) -> str:
     return " ".join(words)
 
 
-def sounds(found: list[Token]) -> list[str]:
-    """Pairs of neighbouring syllables, across words but not across what stands between runs of Chinese."""
-    pairs: list[str] = []
-    spoken: list[str] = []
-    end = -1
-    for token in found:
-        if not token.han or token.start != end:
-            pairs += pinyin.pairs(spoken)
-            spoken = []
-        if token.han:
-            spoken += pinyin.of_word(token.text)
-            end = token.end
-    return pairs + pinyin.pairs(spoken)
-
-
 def spellings(words: set[str], named: set[str]) -> list[str]:
     """Keys of the vocabulary: pinyin → word, and for words of titles and the like their initials too."""
-    keys = [f"{''.join(pinyin.of_word(word))}{KEY_SEPARATOR}{word}" for word in words if len(word) > 1]
+    keys = [f"{''.join(pinyin.of_word(word))}{KEY_SEPARATOR}{word}" for word in words]
     keys += [f"{pinyin.initials(word)}{KEY_SEPARATOR}{word}" for word in named if len(word) > 1]
     return keys
 

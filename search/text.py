@@ -12,16 +12,17 @@ from pathlib import Path
 
 import rjieba
 
+from search import pinyin
 from search.fold import fold, fold_with_offsets
 
 DATA = Path(__file__).parent / "data"
 MAX_WORD = 40  # longer Latin or digit runs are keys and hashes; their head suffices to find them
-_HAN = "\u3007\u3400-\u9fff\uf900-\ufaff\U00020000-\U0003ffff"
+HAN = "\u3007\u3400-\u9fff\uf900-\ufaff\U00020000-\U0003ffff"
 _SCAN = re.compile(
     r"(?P<standard>(?<![a-z])(?:gb|jy|gy|gbz|iso|iec|din|db\d{2})(?:/[tz])?[ -]?\d+(?:[.\-:]\d+)*)"
     r"|(?P<latin>[a-z0-9]+(?:[.\-_/&'][a-z0-9]+)*(?:\+\+|\+|\#)?)"
-    rf"|(?P<han>[{_HAN}]+)"
-    rf"|(?P<other>[^\W_a-z0-9{_HAN}]+)"
+    rf"|(?P<han>[{HAN}]+)"
+    rf"|(?P<other>[^\W_a-z0-9{HAN}]+)"
 )
 _SEPARATORS = re.compile(r"[.\-_/&' :+#]+")
 _UNSEGMENTED = re.compile(r"[\u3040-\u30ff\uac00-\ud7af]")
@@ -147,6 +148,21 @@ def subwords(word: str) -> tuple[str, ...]:
     taiwan = terms_of_taiwan()
     found = _segmenter().cut_for_search(word, False)
     return tuple(dict.fromkeys(taiwan.get(part, part) for part in found if 1 < len(part) < len(word)))
+
+
+def sounds(found: list[Token]) -> list[str]:
+    """Pairs of neighbouring syllables, across words but not across what stands between runs of Chinese."""
+    pairs: list[str] = []
+    spoken: list[str] = []
+    end = -1
+    for token in found:
+        if not token.han or token.start != end:
+            pairs += pinyin.pairs(spoken)
+            spoken = []
+        if token.han:
+            spoken += pinyin.of_word(token.text)
+            end = token.end
+    return pairs + pinyin.pairs(spoken)
 
 
 def analyse(text: str) -> Analysis:

@@ -1,6 +1,7 @@
 """All weights of the ranking, in one place. Tuned on judged questions: `make eval` shows what a change does."""
 
 WORD = 1.0  # a word anywhere in the document
+SMALL_WORD = 0.6  # a word like 的 or 什么
 CHARACTER = 0.5  # a single character: brings back what segmentation cut otherwise
 PAIR = 0.3  # two neighbouring words of the query within PAIR_SLOP places
 PAIR_SLOP = 2
@@ -10,7 +11,8 @@ SUBJECT = 0.5
 PEOPLE = 0.5
 INSTITUTION = 0.3
 DESCRIPTION = 0.1
-SOUND = 0.4  # a pair of syllables, when the query was typed in pinyin or found little
+SOUND = 0.4  # a pair of syllables, once not every word is asked for: forgives homophones
+SOUND_TYPED = 1.2  # the same, when the query was typed in pinyin
 PASSAGE_CHARACTER = 0.3
 
 QUALITY = 0.05  # a complete record counts at most so much more (factor 1.05)

@@ -1,0 +1,163 @@
+"""What was meant by letters or by a slip: pinyin, initials and homophones, read with the index's own vocabulary."""
+
+import math
+import re
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import cache
+
+from search import pinyin
+from search.fold import fold, fold_with_offsets
+from search.schema import KEY_SEPARATOR
+from search.text import HAN
+
+LONGEST = 6  # syllables of one word
+ASKED = 200  # words looked at for one sound
+Vocabulary = Callable[[str, int], list[tuple[str, int]]]  # (beginning, most) → [(key, documents)]
+Known = Callable[[str], bool]  # whether any document holds this word
+_RUN = re.compile(r"(?<![^\s])[a-z']+(?:[ ]+[a-z']+)*(?![^\s])")
+_HAN_OR_NOT = re.compile(rf"(?P<han>[{HAN}]+)|(?P<rest>[^{HAN}]+)")
+_MOST_SYLLABLES = 48
+_UNKNOWN = -14.0  # worth of a syllable that no word covers
+WORD_COST = 2.0  # fewer and longer words are likelier
+SINGLE, SINGLE_COST = 0.5, 8.0  # a word of one character is the last resort
+MOST_INITIALS = 10
+_TYPED = 4.0  # a character that was typed so weighs this much more
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """Syllables read as words; ``complete``: every syllable is in one of the index's words."""
+
+    words: tuple[str, ...]
+    complete: bool
+
+    @property
+    def text(self) -> str:
+        """The words as one would write them."""
+        return "".join(self.words)
+
+
+def words_that_sound(key: str, vocabulary: Vocabulary) -> list[tuple[str, int]]:
+    """Words of the index with this pinyin, or these initials, the most frequent first."""
+    found = vocabulary(key + KEY_SEPARATOR, ASKED)
+    return sorted(
+        ((term.split(KEY_SEPARATOR)[1], count) for term, count in found), key=lambda item: (-item[1], item[0])
+    )
+
+
+def read(syllables: Sequence[str], vocabulary: Vocabulary, typed: str = "") -> Reading:
+    """The likeliest words for these syllables. ``typed`` are the characters that stand there, one a syllable."""
+    best: list[tuple[float, tuple[str, ...], bool]] = [(0.0, (), True)]
+    for end in range(1, len(syllables) + 1):
+        worth, words, whole = best[end - 1]
+        own = typed[end - 1 : end]
+        choices = [(worth + _UNKNOWN + _TYPED * len(own), (*words, own) if own else words, whole and bool(own))]
+        for start in range(max(0, end - LONGEST), end):
+            word, value = _likeliest("".join(syllables[start:end]), vocabulary, typed[start:end], end - start)
+            if word:
+                worth, words, whole = best[start]
+                choices.append((worth + value, (*words, word), whole))
+        best.append(max(choices, key=lambda choice: choice[0]))
+    _, words, whole = best[-1]
+    return Reading(words, whole and bool(words))
+
+
+def _likeliest(sound: str, vocabulary: Vocabulary, typed: str, length: int) -> tuple[str, float]:
+    choices = [
+        (_worth(word, count) + _TYPED * _same(word, typed), word)
+        for word, count in words_that_sound(sound, vocabulary)
+        if len(word) == length
+    ]
+    if not choices:
+        return "", 0.0
+    value, word = max(choices)
+    return word, value
+
+
+def _worth(word: str, count: int) -> float:
+    if len(word) == 1:
+        return math.log(count) * SINGLE - SINGLE_COST
+    return math.log(count) - WORD_COST
+
+
+def _same(word: str, typed: str) -> int:
+    return sum(left == right for left, right in zip(word, typed, strict=False))
+
+
+def letters(typed: str, vocabulary: Vocabulary) -> Reading:
+    """Letters as pinyin or initials, whichever has words in the index."""
+    syllables = pinyin.split(typed)[:_MOST_SYLLABLES]
+    if syllables:
+        spoken = read(syllables, vocabulary)
+        if spoken.complete:
+            return spoken
+    if not 2 <= len(typed) <= MOST_INITIALS:
+        return Reading((), False)
+    short = read(tuple(typed), vocabulary)
+    return short if short.complete else Reading((), False)
+
+
+@dataclass(frozen=True, slots=True)
+class Respelled:
+    """A query with its pinyin written out, and the pairs of syllables that were typed."""
+
+    text: str
+    sounds: tuple[str, ...] = ()
+
+
+def respell(text: str, known: Known, vocabulary: Vocabulary) -> Respelled:
+    """A query with its pinyin and initials written out; the same text when there are none.
+
+    Only letters that no document holds are touched. Letters between other words (a field, a code) stay.
+    """
+    remembered = cache(vocabulary)
+    folded = fold_with_offsets(text)
+    pieces: list[str] = []
+    sounds: list[str] = []
+    at = 0
+    for run in _RUN.finditer(folded.text):
+        start, end = folded.span(*run.span())
+        written, syllables = _written(run.group(), known, remembered)
+        if written != run.group():
+            pieces += (text[at:start], written)
+            sounds += pinyin.pairs(syllables)
+            at = end
+    return Respelled("".join(pieces) + text[at:], tuple(dict.fromkeys(sounds)))
+
+
+def homophones(text: str, vocabulary: Vocabulary) -> str:
+    """A query with characters that only sound right put right: 计蒜机 → 计算机; empty when there are none."""
+    remembered = cache(vocabulary)
+    pieces: list[str] = []
+    for kind, run in _runs(text):
+        if kind != "han":
+            pieces.append(run)
+            continue
+        typed = fold(run)
+        syllables = pinyin.of_word(typed)[:_MOST_SYLLABLES]
+        if len(typed) != len(run) or len(syllables) != len(typed):
+            return ""
+        pieces.append(read(syllables, remembered, typed).text)
+    meant = "".join(pieces)
+    return meant if fold(meant) != fold(text) else ""
+
+
+def _runs(text: str) -> Iterator[tuple[str, str]]:
+    for match in _HAN_OR_NOT.finditer(text):
+        yield str(match.lastgroup), match.group()
+
+
+def _written(run: str, known: Known, vocabulary: Vocabulary) -> tuple[str, list[str]]:
+    """What the letters mean, and their syllables."""
+    typed = run.split()
+    strange = {word for word in typed if not known(word)}
+    if not strange:
+        return run, []
+    if len(typed) > 1 and all(len(pinyin.split(word)) == 1 for word in typed):
+        spoken = read(typed[:_MOST_SYLLABLES], vocabulary)
+        if spoken.complete:
+            return spoken.text, typed
+    meant = [letters(word, vocabulary).text or word if word in strange else word for word in typed]
+    syllables = [part for word in typed if word in strange for part in pinyin.split(word)]
+    return " ".join(meant), syllables

@@ -1,0 +1,68 @@
+"""In which order a query is tried, strictest first; the same for every engine."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from typing import Literal, Protocol
+
+from search import spelling
+from search.query import MAX_CHARACTERS, Plan, understand
+
+Mode = Literal["everything", "strict", "spoken", "loose", "forgiving"]
+
+
+class Lookup(Protocol):
+    """What reading a query asks of an index."""
+
+    def known(self, word: str) -> bool:
+        """Whether any document holds this word."""
+        ...
+
+    def vocabulary(self, beginning: str, most: int) -> list[tuple[str, int]]:
+        """(pinyin or initials + separator + word, documents) of the words whose key begins so."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """One way to try a query.
+
+    everything: no words were given. strict: every word. spoken: every pair of syllables that was typed. loose: some of
+    the words. forgiving: some of the words, or what sounds like them. ``corrected`` is the query that is tried instead
+    of the typed one.
+    """
+
+    plan: Plan
+    mode: Mode
+    corrected: str = ""
+
+
+def stages(text: str, lookup: Lookup) -> Iterator[Stage]:
+    """The ways to try a query; the first one that finds something is taken, or else the last one. At most three."""
+    plan, corrected = _written_out(text, lookup)
+    if plan.empty:
+        yield Stage(plan, "everything")
+    elif plan.spoken:
+        yield Stage(plan, "spoken", corrected)
+        yield Stage(plan, "forgiving", corrected)
+    elif plan.loose:
+        yield Stage(plan, "loose", corrected)
+    else:
+        yield Stage(plan, "strict", corrected)
+        meant = "" if corrected else spelling.homophones(text[:MAX_CHARACTERS], lookup.vocabulary)
+        if meant:
+            yield Stage(replace(understand(meant), notices=plan.notices), "strict", meant)
+        yield Stage(plan, "forgiving", corrected)
+
+
+def _written_out(text: str, lookup: Lookup) -> tuple[Plan, str]:
+    """The plan, with words in the place of pinyin and initials that no document holds as letters."""
+    plan = understand(text)
+    if not plan.letters:
+        return plan, ""
+    asked = text[:MAX_CHARACTERS]
+    written = spelling.respell(asked, lookup.known, lookup.vocabulary)
+    if written.text == asked:
+        return plan, ""
+    meant = understand(written.text)
+    said, spoken = written.sounds or meant.sounds, bool(written.sounds)
+    return replace(meant, sounds=said, spoken=spoken, notices=plan.notices), written.text
