@@ -10,7 +10,7 @@ from ingest.errors import IngestError
 from ingest.model import MediaKind, Passage, Product, StepInput, StepOutput, Surroundings
 from ingest.watch import Limits
 
-ZIPPED = frozenset({"docx", "pptx", "xlsx"})
+ZIPPED = frozenset({"docx", "pptx", "odt", "odp"})
 _PARSE_LIMITS = Limits(wall=60, cpu=45, memory=2**30, output=2**20)
 
 

@@ -1,4 +1,4 @@
-"""Office Open XML read straight from its parts. Runs inside the sandbox."""
+"""Office files that are zips of XML, judged and read by their parts. Runs inside the sandbox."""
 
 import posixpath
 from collections.abc import Iterator
@@ -13,6 +13,7 @@ from ingest.errors import IngestError
 
 MAX_SLIDES = 3_000
 _PART_BYTES = 8 * 2**20
+_MANIFEST = "META-INF/manifest.xml"
 _A = "{http://schemas.openxmlformats.org/drawingml/2006/main}"
 _P = "{http://schemas.openxmlformats.org/presentationml/2006/main}"
 _R = "{http://schemas.openxmlformats.org/officeDocument/2006/relationships}"
@@ -22,13 +23,15 @@ _TITLES = {"title", "ctrTitle"}
 
 
 def check(path: str) -> None:
-    """Judge an Office Open XML file before a program opens it.
+    """Judge an Office Open XML or OpenDocument file before a program opens it.
 
-    Raises IngestError with the code of the archive's fault, or xml_forbidden where a part declares a document type,
-    which the format does not allow.
+    Raises IngestError with the code of the archive's fault, document_encrypted, or xml_forbidden where a part declares
+    a document type, which neither format allows.
     """
     with Path(path).open("rb") as file:
         archive = Archive(file)
+        if _MANIFEST in archive.entries and b"encryption-data" in archive.read(_MANIFEST, _PART_BYTES):
+            raise IngestError("document_encrypted", "OpenDocument with a password")
         for name in archive.entries:
             if not name.lower().endswith((".xml", ".rels", ".vml")):
                 continue

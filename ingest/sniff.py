@@ -153,8 +153,9 @@ def _zip(head: bytes, file: BinaryIO) -> Sniffed:
         if _TYPES in names:
             types = archive.read(_TYPES, 2**20)
             return next((found for part, found in _OFFICE_PARTS if part in types), other)
-        if "mimetype" in names and archive.read("mimetype", 2**20).strip() == b"application/epub+zip":
-            return Sniffed(MediaKind.PACKAGE, "epub", "application/epub+zip", note=KEPT)
+        if "mimetype" in names:
+            told = archive.read("mimetype", 2**20).strip().decode("ascii", "replace")
+            return next((found for found in _TOLD_KINDS if found.media_type == told), other)
     except IngestError:
         if _TYPES.encode() in head:
             raise
@@ -163,11 +164,28 @@ def _zip(head: bytes, file: BinaryIO) -> Sniffed:
     return Sniffed(MediaKind.PACKAGE, found, "application/zip", note=KEPT) if found else other
 
 
+_OPEN = "application/vnd.oasis.opendocument."
+_TOLD_KINDS = (
+    Sniffed(MediaKind.PACKAGE, "epub", "application/epub+zip", note=KEPT),
+    Sniffed(MediaKind.DOCUMENT, "odt", f"{_OPEN}text"),
+    Sniffed(MediaKind.SLIDES, "odp", f"{_OPEN}presentation"),
+)
 _TYPES = "[Content_Types].xml"
+_MS = "application/vnd.ms-"
+_WITH_MACROS = "macroEnabled.12"
 _OFFICE_PARTS = (
     (b"wordprocessingml.document.main", Sniffed(MediaKind.DOCUMENT, "docx", f"{_OFFICE}wordprocessingml.document")),
     (b"presentationml.presentation.main", Sniffed(MediaKind.SLIDES, "pptx", f"{_OFFICE}presentationml.presentation")),
     (b"presentationml.slideshow.main", Sniffed(MediaKind.SLIDES, "pptx", f"{_OFFICE}presentationml.slideshow")),
+    (b"word.document.macroEnabled.main", Sniffed(MediaKind.DOCUMENT, "docx", f"{_MS}word.document.{_WITH_MACROS}")),
+    (
+        b"powerpoint.presentation.macroEnabled.main",
+        Sniffed(MediaKind.SLIDES, "pptx", f"{_MS}powerpoint.presentation.{_WITH_MACROS}"),
+    ),
+    (
+        b"powerpoint.slideshow.macroEnabled.main",
+        Sniffed(MediaKind.SLIDES, "pptx", f"{_MS}powerpoint.slideshow.{_WITH_MACROS}"),
+    ),
     (b"spreadsheetml.sheet.main", Sniffed(_OTHER, "xlsx", f"{_OFFICE}spreadsheetml.sheet", note=KEPT)),
 )
 _PACKAGES = (("h5p.json", "h5p"), ("imsmanifest.xml", "ims"), ("cmi5.xml", "cmi5"), ("tincan.xml", "tincan"))
