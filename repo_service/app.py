@@ -77,7 +77,7 @@ def create_app(ctx: Context) -> FastAPI:
     )
     app.state.ctx = ctx
     app.state.traffic = Traffic()
-    app.state.traffic.registry.register(health.Derived(ctx))
+    app.state.traffic.registry.register(health.Derived(app))
     for router in API:
         app.include_router(router, max_body_size=BODY_BYTES)
     app.include_router(uploads.router, include_in_schema=False)

@@ -102,6 +102,17 @@ def places(actor: Actor, action: str) -> frozenset[str] | None:
     return frozenset(place for place, held in actor.roles.items() if "system_admin" in held or held & allowed)
 
 
+def anywhere(actor: Actor, action: str) -> bool:
+    """Whether `can` allows ``action`` by role in some institution: the right to things that belong to none."""
+    return places(actor, action) != frozenset()
+
+
+def require_anywhere(actor: Actor, action: str) -> None:
+    """Refuse what `anywhere` denies, as `require` does."""
+    if not anywhere(actor, action):
+        raise Unauthenticated() if actor.anonymous else Forbidden(action=action)
+
+
 def in_scope(actor: Actor, scope: str) -> bool:
     """Every key may read what its owner may: who uploads has to see what becomes of it."""
     return scope == "read" or bool({scope, "all"} & actor.scopes)

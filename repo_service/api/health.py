@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator
 
-from fastapi import APIRouter, Request
+from fastapi import APIRouter, FastAPI, Request
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
@@ -56,12 +56,12 @@ def metrics(request: Request) -> Response:
 class Derived(Collector):
     """Asks the database at each scrape; nothing is counted beside it, so nothing can differ from it."""
 
-    def __init__(self, ctx: Context) -> None:
-        self._ctx = ctx
+    def __init__(self, app: FastAPI) -> None:
+        self._app = app
 
     def collect(self) -> Iterator[GaugeMetricFamily]:
         """All numbers of `services/figures.py`."""
-        for name, (help_, labels, rows) in figures.gather(self._ctx).items():
+        for name, (help_, labels, rows) in figures.gather(self._app.state.ctx).items():
             family = GaugeMetricFamily(f"xuehai_{name}", help_, labels=labels)
             for values, number in rows:
                 family.add_metric(values, number)

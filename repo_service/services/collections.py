@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session, joinedload, selectinload
 from repo_service.context import Context
 from repo_service.errors import Conflict, Invalid, NotFound
 from repo_service.models import Collection, CollectionItem, Resource
-from repo_service.policy import Actor, can, require
+from repo_service.policy import Actor, anywhere, require_anywhere
 from repo_service.services import audit
 from repo_service.services.catalog import Revisions, check_revision, readable
 from repo_service.services.drafts import TEXT, OneOf, Title
@@ -78,7 +78,7 @@ class CollectionView(CollectionSummary):
 
 def create(ctx: Context, actor: Actor, draft: CollectionDraft) -> str:
     """Make a collection; answer its id. Raises Invalid ``unknown_resource``."""
-    require(actor, "collection.edit")
+    require_anywhere(actor, "collection.edit")
     now = ctx.clock()
     with ctx.db.write() as session:
         row = Collection(
@@ -100,7 +100,7 @@ def edit(ctx: Context, actor: Actor, collection_id: str, metadata_rev: Revisions
     """Change the fields that ``changes`` sets on top of this revision (None: whatever it is); answer the new one."""
     with ctx.db.write() as session:
         row = _visible(session, actor, collection_id)
-        require(actor, "collection.edit")
+        require_anywhere(actor, "collection.edit")
         check_revision(row.metadata_rev, metadata_rev)
         fields = changes.model_dump(exclude_unset=True, exclude={"items"})
         if "title" in fields and not fields["title"]:
@@ -119,7 +119,7 @@ def delete(ctx: Context, actor: Actor, collection_id: str) -> None:
     """Remove a collection; the resources stay as they are."""
     with ctx.db.write() as session:
         row = _visible(session, actor, collection_id)
-        require(actor, "collection.edit")
+        require_anywhere(actor, "collection.edit")
         session.delete(row)
         audit.record(session, ctx, actor.id, "collection.delete", collection_id, title=row.title)
 
@@ -128,7 +128,7 @@ def add(ctx: Context, actor: Actor, collection_id: str, resource_id: str, note: 
     """Put a reference at the end. Raises Conflict ``already_in_collection`` or ``collection_full``."""
     with ctx.db.write() as session:
         row = _visible(session, actor, collection_id)
-        require(actor, "collection.edit")
+        require_anywhere(actor, "collection.edit")
         held = [ItemDraft(resource_id=item.resource_id, note=item.note) for item in row.items]
         if any(item.resource_id == resource_id for item in held):
             raise Conflict(code="already_in_collection")
@@ -144,7 +144,7 @@ def view(ctx: Context, actor: Actor, collection_id: str) -> CollectionView:
     """The collection as this actor sees it; NotFound."""
     with ctx.db.read() as session:
         row = _visible(session, actor, collection_id)
-        desk = can(actor, "collection.edit")
+        desk = anywhere(actor, "collection.edit")
         items = list(
             session.scalars(
                 select(CollectionItem)
@@ -170,7 +170,7 @@ def listing(
 ) -> Page[CollectionSummary]:
     """Collections that this actor may know of, newest first."""
     query = select(Collection).options(selectinload(Collection.items).joinedload(CollectionItem.resource))
-    if not can(actor, "collection.read"):
+    if not anywhere(actor, "collection.read"):
         query = query.where(Collection.state == "published")
     after = decode(cursor, str)
     if after is not None:
@@ -206,7 +206,7 @@ def _summary(row: Collection, count: int, thumbnail: str | None) -> dict[str, ob
 
 def _visible(session: Session, actor: Actor, collection_id: str) -> Collection:
     row = session.get(Collection, collection_id)
-    if row is None or not can(actor, "collection.read", public=row.state == "published"):
+    if row is None or not (row.state == "published" or anywhere(actor, "collection.read")):
         raise NotFound(code="collection_not_found")
     return row
 

@@ -15,20 +15,20 @@ PRIVATE = ("/account", "/api/", "/files/", "/my/", "/review", "/sign-in", "/sign
 _PUBLISHED = Resource.state == "published"
 
 
-def starts(ctx: Context) -> list[str]:
+def starts(ctx: Context, portion: int = PORTION) -> list[str]:
     """The keys after which each portion of published resources begins; the first is empty."""
     number = func.row_number().over(order_by=Resource.id).label("number")
     numbered = select(Resource.id, number).where(_PUBLISHED).subquery()
-    ends = select(numbered.c.id).where(numbered.c.number % PORTION == 0).order_by(numbered.c.id)
+    ends = select(numbered.c.id).where(numbered.c.number % portion == 0).order_by(numbered.c.id)
     with ctx.db.read() as session:
         return ["", *session.scalars(ends)]
 
 
-def published_after(ctx: Context, key: str) -> list[tuple[str, datetime]]:
+def published_after(ctx: Context, key: str, portion: int = PORTION) -> list[tuple[str, datetime]]:
     """The next portion: ids, and when each was changed last."""
     rows = select(Resource.id, Resource.updated_at).where(_PUBLISHED, Resource.id > key).order_by(Resource.id)
     with ctx.db.read() as session:
-        return [(row[0], row[1]) for row in session.execute(rows.limit(PORTION))]
+        return [(row[0], row[1]) for row in session.execute(rows.limit(portion))]
 
 
 def newest(ctx: Context, limit: int) -> list[Resource]:

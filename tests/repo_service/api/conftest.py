@@ -2,8 +2,10 @@
 
 import hashlib
 import logging
+import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,11 +13,14 @@ import structlog
 from fastapi import FastAPI
 from starlette.testclient import TestClient
 
+from repo_service import wiring
 from repo_service.app import create_app
 from repo_service.context import Context
+from repo_service.migrations import run
 from repo_service.models import Blob, File, Institution, Resource, User
 from repo_service.policy import OPERATOR
 from repo_service.services import accounts, seed
+from repo_service.settings import Settings
 from repo_service.vocab import STATES
 from tests import support
 
@@ -83,20 +88,47 @@ def quiet() -> None:
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
 
 
+@pytest.fixture(scope="session")
+def seeded(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a migrated installation with the shipped trees, to copy from."""
+    folder = tmp_path_factory.mktemp("seeded") / "data"
+    context = wiring.build(Settings(data_dir=folder), index_writer=True)
+    run.upgrade(context.db)
+    seed.seed(context.db)
+    context.close()
+    return folder
+
+
 @pytest.fixture
-def site(ctx: Context) -> Iterator[Site]:
+def ctx(settings: Settings, seeded: Path) -> Iterator[Context]:
+    """An installation like the others have, with the shipped trees."""
+    shutil.copytree(seeded, settings.data_dir)
+    context = wiring.build(settings, index_writer=True)
+    yield context
+    context.close()
+
+
+@pytest.fixture(scope="session")
+def application(seeded: Path) -> FastAPI:
+    """The real application, built once: half a second each would be most of the time of these tests."""
+    context = wiring.build(Settings(data_dir=seeded))
+    return create_app(context)
+
+
+@pytest.fixture
+def site(ctx: Context, application: FastAPI) -> Site:
     """Two institutions; one person for each role, the members of the home institution and an uploader of the other."""
-    seed.seed(ctx.db)
+    application.state.ctx = ctx
     home = support.institution(ctx, "home", name="郑州职业学院", kind="vocational_school")
     other = support.institution(ctx, "other", name="郑州图书馆", kind="library")
-    made = Site(ctx, create_app(ctx), home, other)
+    made = Site(ctx, application, home, other)
     for role in MEMBERS:
         made.people[role] = support.user(ctx, f"{role}@example.cn", in_=home, role=role)
     made.people["colleague"] = support.user(ctx, "colleague@example.cn", in_=home, role="uploader")
     made.people["stranger"] = support.user(ctx, "stranger@example.cn", in_=other, role="uploader")
     for role in EVERYWHERE:
         made.people[role] = support.user(ctx, f"{role}@example.cn", role=role)
-    yield made
+    return made
 
 
 @pytest.fixture

@@ -66,5 +66,3 @@ def test_loading_twice_changes_nothing_and_names_are_brought_up_to_date(ctx: Con
     assert seed(ctx.db) == 1
     with ctx.db.read() as session:
         assert session.get_one(Subject, "S").label_zh == "农业科学"
-
-

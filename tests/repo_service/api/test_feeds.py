@@ -1,0 +1,76 @@
+"""What machines look for at fixed addresses is well-formed, complete, and public only."""
+
+from lxml import etree
+
+from repo_service.services import indexing, publicity
+from tests.repo_service.api.conftest import BASE, Site
+
+NAMES = {
+    "a": "http://www.w3.org/2005/Atom",
+    "s": "http://www.sitemaps.org/schemas/sitemap/0.9",
+    "o": "http://a9.com/-/spec/opensearch/1.1/",
+}
+
+
+def found(site: Site, address: str, path: str) -> list[str]:
+    answer = site.client().get(address)
+    assert answer.status_code == 200, answer.text
+    nodes = etree.fromstring(answer.content).xpath(path, namespaces=NAMES)
+    assert isinstance(nodes, list)
+    return [str(node) for node in nodes]
+
+
+def test_sitemaps_lead_to_every_public_thing(site: Site) -> None:
+    shown, hidden = site.resource().id, site.resource("draft").id
+    made = site.client("curator").post("/api/v1/collections", json={"title": "专题", "state": "published"}).json()
+    maps = found(site, "/sitemap.xml", "//s:loc/text()")
+    assert maps == [f"{BASE}/sitemaps/pages.xml", f"{BASE}/sitemaps/resources.xml?after="]
+    listed = [one for address in maps for one in found(site, address.removeprefix(BASE), "//s:loc/text()")]
+    assert {f"{BASE}/", f"{BASE}/institutions/home", f"{BASE}/collections/{made['id']}"} <= set(listed)
+    assert f"{BASE}/resources/{shown}" in listed
+    assert not any(hidden in one for one in listed)
+
+
+def test_a_large_catalogue_has_more_than_one_sitemap(site: Site) -> None:
+    ids = sorted(site.resource(title=str(n)).id for n in range(7))
+    size = 3
+    starts = publicity.starts(site.ctx, size)
+    assert starts == ["", ids[2], ids[5]]
+    portions = [publicity.published_after(site.ctx, start, size) for start in starts]
+    assert [one for portion in portions for one, _ in portion] == ids
+
+
+def test_the_feed_of_a_search(site: Site) -> None:
+    one = site.resource("draft", title="桃树嫁接 <b>&\x07", description="芽接")
+    site.resource(title="豫剧唱腔")
+    site.client("system_admin").post(f"/api/v1/resources/{one.id}/publish")
+    indexing.drain(site.ctx)
+    address = "/search/feed.atom?q=嫁接"
+    assert found(site, address, "//a:entry/a:id/text()") == [f"urn:uuid:{one.id}"]
+    assert found(site, address, "//a:entry/a:title/text()") == ["桃树嫁接 <b>&"]
+    assert found(site, address, "//a:entry/a:link/@href") == [f"{BASE}/resources/{one.id}"]
+    assert found(site, address, "//a:entry/a:author/a:name/text()") == ["郑州职业学院"]
+    assert len(found(site, "/feed.atom", "//a:entry/a:id/text()")) == 2
+    first = site.client().get(address)
+    assert first.headers["content-type"] == "application/atom+xml"
+
+
+def test_the_newest_feed_is_answered_304(site: Site) -> None:
+    site.resource()
+    first = site.client().get("/feed.atom")
+    again = site.client().get("/feed.atom", headers={"If-None-Match": first.headers["etag"]})
+    assert again.status_code == 304
+
+
+def test_small_documents(site: Site) -> None:
+    client = site.client()
+    assert f"Sitemap: {BASE}/sitemap.xml" in client.get("/robots.txt").text
+    assert found(site, "/opensearch.xml", "//o:Url/@template")[0] == f"{BASE}/search?q={{searchTerms}}"
+    assert client.get("/.well-known/security.txt").text.startswith(f"Contact: {BASE}/")
+    manifest = client.get("/manifest.webmanifest")
+    assert manifest.json()["start_url"] == "/"
+    assert client.get(manifest.json()["icons"][0]["src"]).status_code == 200
+    assert client.get("/opensearch/suggest?q=x").json() == ["x", []]
+    for address in ("/robots.txt", "/sitemap.xml", "/feed.atom", "/healthz"):
+        head = client.head(address)
+        assert (head.status_code, head.content) == (200, b"")
