@@ -25,7 +25,7 @@ from repo_service.context import Context
 from repo_service.errors import Unavailable
 from repo_service.models import File, Job, Lease, Outbox, Resource
 from repo_service.services import leases, outbox
-from repo_service.services.jobs import processing_of
+from repo_service.services.jobs import OPEN, processing_of
 
 POLL_SECONDS = 0.5
 LOOK_SECONDS = 5.0  # between two looks whether the worker of another process still runs
@@ -57,6 +57,14 @@ def states(ctx: Context, ids: Sequence[str]) -> dict[str, State]:
         for start in range(0, len(ids), AT_ONCE):
             found |= _states(session, ids[start : start + AT_ONCE])
     return found
+
+
+def unfinished(ctx: Context) -> list[str]:
+    """The resources that have steps to do, or that the index does not know as they are."""
+    with ctx.db.read() as session:
+        working = session.scalars(select(Job.resource_id).where(Job.state.in_(OPEN)))
+        told = session.scalars(select(Outbox.aggregate).where(Outbox.kind == outbox.INDEX, Outbox.done_at.is_(None)))
+        return sorted({*working, *told})
 
 
 def until_ended(ctx: Context, ids: Sequence[str]) -> None:

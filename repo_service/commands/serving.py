@@ -10,7 +10,7 @@ import structlog
 import typer
 
 from repo_service import logs, worker
-from repo_service.commands import console
+from repo_service.commands import console, ingesting
 from repo_service.commands.console import Json
 from repo_service.commands.supervisor import Part, Supervisor
 from repo_service.db import Database
@@ -55,8 +55,15 @@ def work(
     concurrency: Annotated[
         int, typer.Option(min=0, max=64, help="同时处理的重步骤数，0 为每核一个 · heavy steps at a time, 0: one a core")
     ] = 0,
+    until_idle: Annotated[
+        bool, typer.Option("--until-idle", help="做完现有的工作就结束 · end when nothing is left to do")
+    ] = False,
 ) -> None:
     """只处理课件，不提供网站 · a worker only."""
+    if until_idle:
+        with console.opened() as ctx:
+            ingesting.until_ended(ctx, ingesting.unfinished(ctx))
+        return
     with console.opened(index_writer=True) as ctx:
         logs.configure(ctx.settings.log_level, part="worker")
         worker.run(ctx, concurrency=concurrency)
