@@ -37,7 +37,6 @@ from repo_service.services.media import open_file
 from repo_service.web import pages
 
 STATIC = Path(pages.__file__).parent / "static"
-BODY_BYTES = 2 * 2**20  # of anything but an upload
 API = (
     resources.router,
     review.router,
@@ -79,10 +78,10 @@ def create_app(ctx: Context) -> FastAPI:
     app.state.traffic = Traffic()
     app.state.traffic.registry.register(health.Derived(app))
     for router in API:
-        app.include_router(router, max_body_size=BODY_BYTES)
+        app.include_router(router)
     app.include_router(uploads.router, include_in_schema=False)
-    app.include_router(_openapi_router(), max_body_size=BODY_BYTES)
-    app.include_router(pages.router, include_in_schema=False, max_body_size=BODY_BYTES)
+    app.include_router(_openapi_router())
+    app.include_router(pages.router, include_in_schema=False)
     app.mount("/static", StaticFiles(directory=STATIC), name="static")
     errors.install(app, pages.error_page)
     check_guards(app)

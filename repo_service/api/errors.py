@@ -48,7 +48,6 @@ BY_CODE = {
     "bad_cursor": 400,
     "too_deep": 400,
     "stale_cursor": 400,
-    "bad_header": 400,
     "upload_header": 400,
     "checksum_algorithm": 400,
     "bad_range": 416,

@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 import structlog
 from prometheus_client import CollectorRegistry, Counter, Histogram
 from starlette.datastructures import MutableHeaders
+from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -19,6 +20,8 @@ from repo_service.settings import Settings
 
 OPEN_TO_OTHERS = ("/api/v1/", "/media/", "/openapi.json", "/search/feed.atom", "/feed.atom")
 OWN_HEAD = ("/media/", "/files")  # these answer HEAD themselves
+BODY_BYTES = 2 * 2**20  # of anything but an upload
+UPLOADS = "/files"
 _ID = re.compile(r"[A-Za-z0-9._-]{8,64}")
 _log = structlog.get_logger(__name__)
 
@@ -79,10 +82,11 @@ class Frame:
         exchange = _Exchange(scope, send, self._headers)
         with structlog.contextvars.bound_contextvars(request_id=exchange.id):
             try:
-                if _host(scope) in self._hosts or _is_address(_host(scope)):
-                    await self._app(scope, receive, exchange.send)
+                refusal = self._refusal(scope)
+                if refusal is None:
+                    await self._app(scope, _bounded(scope, receive), exchange.send)
                 else:
-                    await answer_plain(Request(scope), Refusal(400, "unknown_host"))(scope, receive, exchange.send)
+                    await answer_plain(Request(scope), refusal)(scope, receive, exchange.send)
             except Exception as error:
                 _log.error("unforeseen", method=scope["method"], path=scope["path"], exc_info=error)
                 if exchange.status:
@@ -90,6 +94,15 @@ class Frame:
                 await answer_plain(Request(scope), Refusal(500, "internal"))(scope, receive, exchange.send)
             finally:
                 self._note(scope, exchange)
+
+    def _refusal(self, scope: Scope) -> Refusal | None:
+        host = _host(scope)
+        if host not in self._hosts and not _is_address(host):
+            return Refusal(400, "unknown_host")
+        size = Request(scope).headers.get("content-length", "0")
+        if not scope["path"].startswith(UPLOADS) and (not size.isdecimal() or int(size) > BODY_BYTES):
+            return Refusal(413, "too_large")
+        return None
 
     def _note(self, scope: Scope, exchange: "_Exchange") -> None:
         route = getattr(scope.get("route"), "path", "other")
@@ -138,6 +151,23 @@ class _Exchange:
             headers.setdefault("Cross-Origin-Resource-Policy", "cross-origin")
         for name, value in self._headers.items():
             headers.setdefault(name, value)
+
+
+def _bounded(scope: Scope, receive: Receive) -> Receive:
+    """The body as far as it may go; uploads count for themselves."""
+    if scope["path"].startswith(UPLOADS):
+        return receive
+    left = BODY_BYTES
+
+    async def counted() -> Message:
+        nonlocal left
+        message = await receive()
+        left -= len(message.get("body", b""))
+        if left < 0:
+            raise HTTPException(413)
+        return message
+
+    return counted
 
 
 def hosts_of(*urls: str) -> frozenset[str]:
