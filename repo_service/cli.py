@@ -6,10 +6,13 @@ from importlib.metadata import version
 from typing import Annotated
 
 import typer
+from sqlalchemy.exc import SQLAlchemyError
 
 from repo_service.commands import accounts, console, deposit, finding, keeping, safekeeping, serving
-from repo_service.errors import XuehaiError
+from repo_service.errors import Unavailable, XuehaiError
+from repo_service.storage.port import StorageError
 from repo_service.web.look import Locale
+from search.errors import SearchUnavailable
 
 app = typer.Typer(
     name="xuehai",
@@ -69,7 +72,14 @@ def main() -> None:
     try:
         app()
     except XuehaiError as error:
-        sys.exit(console.refuse(error, spoken(), as_json="--json" in sys.argv))
+        sys.exit(_refuse(error))
     except BrokenPipeError:  # the reader of our output went away
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(1)
+    except (SQLAlchemyError, StorageError, SearchUnavailable, OSError) as error:
+        reason = str(getattr(error, "orig", None) or error).partition("\n")[0]
+        sys.exit(_refuse(Unavailable(f"{type(error).__name__}: {reason}")))
+
+
+def _refuse(error: XuehaiError) -> int:
+    return console.refuse(error, spoken(), as_json="--json" in sys.argv)

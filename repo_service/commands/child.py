@@ -16,6 +16,7 @@ from repo_service import logs, wiring
 from repo_service.context import Context
 from repo_service.settings import Settings
 
+NICENESS = 5  # of the worker and the programs that it starts: a page is never slow because a film is on its way
 ORPHAN_SECONDS = 3.0  # from the supervisor's death to the hard end of this process
 log = structlog.get_logger(__name__)
 DRAIN_SECONDS = 5  # for requests that are being answered when the end is asked for
@@ -74,6 +75,7 @@ def _application(kind: str, ctx: Context) -> FastAPI:
 def _work(ctx: Context, ready: Callable[[], None]) -> None:
     from repo_service import worker
 
+    os.nice(NICENESS)
     ready()
     worker.run(ctx)
 

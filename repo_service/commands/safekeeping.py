@@ -28,6 +28,8 @@ def doctor(
         findings = doctors.examine(ctx)
         if repair:
             findings = doctors.repair(ctx, findings)
+            while indexing.drain(ctx):
+                continue
     _tell(findings, as_json=as_json)
 
 

@@ -37,7 +37,8 @@ def test_the_version_is_the_top_of_the_changelog() -> None:
 
 
 def test_every_command_says_what_it_does_in_both_languages() -> None:
-    assert [usage for usage, words in render.commands() if not re.fullmatch(r"[^a-z]*\W · [a-zA-Z].+", words)] == []
+    both = re.compile(r"[^·]*[\u4e00-\u9fff][^·]* · [a-zA-Z][^·]+")
+    assert [usage for usage, words in render.commands() if not both.fullmatch(words)] == []
 
 
 def test_links_between_the_documents_lead_somewhere() -> None:

@@ -99,6 +99,14 @@ def test_a_refusal_is_one_sentence_with_its_code(xuehai: Run) -> None:
     assert json.loads(english.stdout)["error"]["code"] == "slug_taken"
 
 
+def test_what_is_away_is_said_in_one_sentence(xuehai: Run, tmp_path: Path) -> None:
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / "xuehai.db").write_bytes(b"not a database" * 1000)
+    done = xuehai("doctor")
+    assert (done.returncode, done.stderr.count("\n")) == (1, 1)
+    assert done.stderr.endswith("file is not a database [unavailable]\n")
+
+
 @pytest.mark.parametrize(
     ("words", "settings"),
     [
