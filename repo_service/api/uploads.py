@@ -40,6 +40,8 @@ class TusRoute(APIRoute):
             except (XuehaiError, StorageError, OperationalError) as refusal:
                 response = _refused(request, refusal)
             response.headers["Tus-Resumable"] = tus.VERSION
+            if response.status_code == 412:
+                response.headers["Tus-Version"] = tus.VERSION
             response.headers["Cache-Control"] = "no-store"
             return response
 
