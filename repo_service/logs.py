@@ -4,7 +4,7 @@ import logging
 import sys
 
 import structlog
-from structlog.typing import Processor
+from structlog.typing import EventDict, Processor, WrappedLogger
 
 TALKATIVE = ("alembic", "uvicorn", "PIL", "asyncio")  # libraries that say at length what we say ourselves
 
@@ -18,10 +18,11 @@ _SHARED: tuple[Processor, ...] = (
 
 def configure(level: str, **bound: object) -> None:
     """Send our own and all libraries' logs through one door; ``bound`` is said with every line of this process."""
+    shared = (_saying(bound), *_SHARED)
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
-            foreign_pre_chain=_SHARED,
+            foreign_pre_chain=shared,
             processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *_ending(sys.stderr.isatty())],
         )
     )
@@ -31,12 +32,20 @@ def configure(level: str, **bound: object) -> None:
     for name in TALKATIVE:
         logging.getLogger(name).setLevel(max(logging.WARNING, root.level))
     structlog.configure(
-        processors=[*_SHARED, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
+        processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
         logger_factory=structlog.stdlib.LoggerFactory(),
         wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelNamesMapping()[level]),
         cache_logger_on_first_use=False,
     )
-    structlog.contextvars.bind_contextvars(**bound)
+
+
+def _saying(bound: dict[str, object]) -> Processor:
+    """Every thread says it, so it cannot be a context variable."""
+
+    def say(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
+        return {**bound, **event}
+
+    return say
 
 
 def _ending(terminal: bool) -> tuple[Processor, ...]:
