@@ -29,7 +29,7 @@ def matching(schema: tantivy.Schema, stage: Stage) -> Q:
     if stage.mode == "everything":
         return Q.boolean_query([(Occur.Must, live(schema)), *phrases(schema, plan.phrases)])
     if stage.mode == "strict":
-        return _with_extras(schema, plan, [(Occur.Must, _word(schema, word)) for word in plan.words])
+        return _with_extras(schema, plan, [(Occur.Must, _word(schema, word, alone=True)) for word in plan.words])
     if stage.mode == "spoken":
         return _spoken(schema, plan)
     return _loose(schema, plan, by_sound=stage.mode == "forgiving")
@@ -80,13 +80,14 @@ def _with_extras(schema: tantivy.Schema, plan: Plan, musts: list[tuple[Occur, Q]
     return Q.boolean_query(clauses)
 
 
-def _word(schema: tantivy.Schema, word: str) -> Q:
-    return Q.boolean_query(
-        [
-            (Occur.Should, _term(schema, "words", word, weights.WORD)),
-            (Occur.Should, _term(schema, "parts", word, weights.PART)),
-        ]
-    )
+def _word(schema: tantivy.Schema, word: str, *, alone: bool = False) -> Q:
+    """A word, whole or inside a longer one. ``alone``: a single character is found in any word."""
+    ways = [(Occur.Should, _term(schema, "words", word, weights.WORD))]
+    if len(word) > 1:
+        ways.append((Occur.Should, _term(schema, "parts", word, weights.PART)))
+    elif alone:
+        ways.append((Occur.Should, _term(schema, "chars", word, weights.CHARACTER)))
+    return Q.boolean_query(ways)
 
 
 def _term(schema: tantivy.Schema, name: str, word: str, weight: float) -> Q:
@@ -104,7 +105,7 @@ def _phrase(schema: tantivy.Schema, phrase: Phrase) -> Q:
         terms = [(Occur.Must, Q.term_query(schema, phrase.field, word)) for word in phrase.words]
         return Q.boolean_query(terms)
     if len(phrase.words) == 1:
-        return _word(schema, phrase.words[0])
+        return _word(schema, phrase.words[0], alone=True)
     return Q.phrase_query(schema, "words", list(phrase.words))
 
 

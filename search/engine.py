@@ -86,12 +86,13 @@ class Engine:
         """The revision held of each of these documents, tombstones too."""
         searcher = self.searchers().resources
         held: dict[str, int] = {}
-        for start in range(0, len(ids), IDS_AT_ONCE):
-            some = list(ids[start : start + IDS_AT_ONCE])
-            query = tantivy.Query.term_set_query(self.resources.schema, "id", some)
-            for _, address in searcher.search(query, limit=len(some), count=False).hits:
-                found: dict[str, list[Any]] = searcher.doc(address).to_dict()
-                held[found["id"][0]] = found["rev"][0]
+        with engine_errors("cannot read the index"):
+            for start in range(0, len(ids), IDS_AT_ONCE):
+                some = list(ids[start : start + IDS_AT_ONCE])
+                query = tantivy.Query.term_set_query(self.resources.schema, "id", some)
+                for _, address in searcher.search(query, limit=len(some), count=False).hits:
+                    found: dict[str, list[Any]] = searcher.doc(address).to_dict()
+                    held[found["id"][0]] = found["rev"][0]
         return held
 
     def apply(self, changes: Sequence[Document | Tombstone], *, check: bool) -> list[Rejected]:
@@ -102,9 +103,10 @@ class Engine:
                 newest[change.id] = change
         held = self.revisions(list(newest)) if check else {}
         rejected: list[Rejected] = []
-        for change in newest.values():
-            if change.rev >= held.get(change.id, 0):
-                rejected += self._put(change)
+        with engine_errors("cannot write the index"):
+            for change in newest.values():
+                if change.rev >= held.get(change.id, 0):
+                    rejected += self._put(change)
         return rejected
 
     def _put(self, change: Document | Tombstone) -> list[Rejected]:
@@ -128,8 +130,9 @@ class Engine:
         """Make the batch durable and visible. Passages first: the other index holds the revision."""
         if self._writers is not None:
             resources, passages = self._writers
-            passages.commit()
-            resources.commit()
+            with engine_errors("cannot write the index"):
+                passages.commit()
+                resources.commit()
 
     def _open_writers(self) -> tuple[tantivy.IndexWriter, tantivy.IndexWriter]:
         if self._writers is None:
@@ -145,9 +148,8 @@ class Engine:
     def batch(self) -> Iterator[None]:
         """What is applied inside is committed at the end, or forgotten when it raises."""
         try:
-            with engine_errors("cannot write the index"):
-                yield
-                self.commit()
+            yield
+            self.commit()
         except BaseException:
             self.forget_batch()
             raise

@@ -95,8 +95,8 @@ class Plan:
 
     @property
     def empty(self) -> bool:
-        """Whether there are no words at all: everything is asked for, narrowed by filters only."""
-        return not (self.words or self.phrases)
+        """Whether no word is asked for: everything is, narrowed by filters and by what must not occur."""
+        return not (self.words or any(not phrase.negated for phrase in self.phrases))
 
     @property
     def terms(self) -> tuple[str, ...]:

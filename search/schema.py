@@ -94,7 +94,8 @@ def _add_words(laid: tantivy.Document, document: Document) -> None:
     bodies = [tokens(document.text)] if document.text else []
     bodies += [tokens(f"{passage.heading} {passage.text}") for passage in document.passages]
     for name, found in heads.items():
-        laid.add_text(name, _join(token.text for token in found))
+        inside = chain.from_iterable(subwords(token.text) for token in found if token.han)
+        laid.add_text(name, _join(chain((token.text for token in found), inside)))
     everything = [*heads.values(), *bodies]
     laid.add_text("words", f" {GAP} {GAP} ".join(_join(t.text for t in found) for found in everything))
     han = [token for found in everything for token in found if token.han]
@@ -102,7 +103,7 @@ def _add_words(laid: tantivy.Document, document: Document) -> None:
     laid.add_text("parts", _join(chain.from_iterable(subwords(token.text) for token in han)))
     laid.add_text("sounds", _join(chain.from_iterable(sounds(found) for found in everything)))
     named = {t.text for name in ("title", "subjects", "institution") for t in heads[name] if t.han}
-    for key in spellings({token.text for token in han}, named):
+    for key in spellings(_with_subwords({token.text for token in han}), _with_subwords(named)):
         laid.add_text("spell", key)
     for key in completions(document):
         laid.add_text("complete", key)
@@ -110,6 +111,10 @@ def _add_words(laid: tantivy.Document, document: Document) -> None:
 
 def _join(words: Iterable[str]) -> str:
     return " ".join(words)
+
+
+def _with_subwords(words: set[str]) -> set[str]:
+    return words.union(*map(subwords, words))
 
 
 def spellings(words: set[str], named: set[str]) -> list[str]:

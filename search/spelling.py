@@ -154,10 +154,12 @@ def _written(run: str, known: Known, vocabulary: Vocabulary) -> tuple[str, list[
     strange = {word for word in typed if not known(word)}
     if not strange:
         return run, []
-    if len(typed) > 1 and all(len(pinyin.split(word)) == 1 for word in typed):
-        spoken = read(typed[:_MOST_SYLLABLES], vocabulary)
+    joined = [part for word in typed for part in pinyin.split(word)]
+    one_by_one = len(joined) == len(typed)  # ji suan ji
+    if len(typed) > 1 and all(map(pinyin.split, typed)) and (one_by_one or strange.issuperset(typed)):
+        spoken = read(joined[:_MOST_SYLLABLES], vocabulary)
         if spoken.complete:
-            return spoken.text, typed
+            return spoken.text, joined
     meant = [letters(word, vocabulary).text or word if word in strange else word for word in typed]
     syllables = [part for word in typed if word in strange for part in pinyin.split(word)]
     return " ".join(meant), syllables

@@ -1,0 +1,265 @@
+"""What every search engine must do, whatever engine it is."""
+
+import threading
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from search.embedded import EmbeddedIndex
+from search.model import Document, Passage, Query, Tombstone
+from search.passages import first_and_more
+from search.port import SearchIndex
+
+LECTURES = (
+    Document(
+        "a",
+        5,
+        "计算机网络基础",
+        description="讲解互联网如何工作。",
+        keywords=("通信",),
+        people=("王老师",),
+        institution="郑州大学",
+        subjects=("计算机技术", "Computing"),
+        facets={"media_kind": ("video",), "year": ("2024",), "division": ("410100000000", "410102000000")},
+        passages=(
+            Passage("a1", "cue", "今天我们学习路由器的配置。", 10.0, 14.0),
+            Passage("a2", "cue", "然后学习交换机。", 14.0, 18.0),
+        ),
+        published_at=1_700_000_000.0,
+        duration=600.0,
+        opens=5,
+    ),
+    Document(
+        "b",
+        2,
+        "資料庫系統概論",
+        description="Relational databases and SQL，使用 Python3.11 與 C++。",
+        people=("Li Ming",),
+        institution="开封大学",
+        facets={"media_kind": ("document",), "year": ("2023",), "division": ("410200000000",)},
+        passages=(Passage("b1", "page", "關聯式資料庫的路由與索引", page=3),),
+        published_at=1_710_000_000.0,
+        opens=50,
+    ),
+    Document(
+        "c",
+        9,
+        "太极拳二十四式",
+        description="适合老年人在社区练习。标准见 GB/T 21365。",
+        institution="郑州老年大学",
+        facets={"media_kind": ("video",), "year": ("2023",), "division": ("410100000000",)},
+        published_at=1_720_000_000.0,
+        duration=60.0,
+        opens=500,
+    ),
+)
+
+
+@pytest.fixture(params=["embedded"])
+def index(request: pytest.FixtureRequest, tmp_path: Path) -> SearchIndex:
+    """An empty index of each engine."""
+    assert request.param == "embedded"
+    return EmbeddedIndex(tmp_path / "index", writer=True)
+
+
+@pytest.fixture
+def filled(index: SearchIndex) -> SearchIndex:
+    """An index with three resources."""
+    assert index.write(LECTURES) == []
+    return index
+
+
+def ids(index: SearchIndex, text: str, **asked: object) -> list[str]:
+    """What a query finds, in order."""
+    return [hit.id for hit in index.search(Query(text, **asked)).hits]  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("typed", "found"),
+    [
+        ("网络", ["a"]),
+        ("網絡", ["a"]),
+        ("数据库", ["b"]),
+        ("資料庫", ["b"]),
+        ("路由器配置", ["a"]),
+        ("Python3.11", ["b"]),
+        ("c++", ["b"]),
+        ("ＳＱＬ", ["b"]),
+        ("database", ["b"]),
+        ("GB/T21365", ["c"]),
+        ("jisuanji", ["a"]),
+        ("taiji quan", ["c"]),
+        ("tjq", ["c"]),
+        ("太级拳", ["c"]),
+        ("王老师", ["a"]),
+        ("title:太极拳", ["c"]),
+        ("机构:郑州大学", ["a"]),
+        ("“学习路由器”", ["a"]),
+        ("年份:2023 -拳", ["b"]),
+        ("", ["c", "b", "a"]),
+    ],
+)
+def test_finds(filled: SearchIndex, typed: str, found: list[str]) -> None:
+    assert ids(filled, typed) == found
+
+
+def test_every_word_first_then_some(filled: SearchIndex) -> None:
+    assert ids(filled, "路由 索引") == ["b"]
+    assert set(ids(filled, "路由 太极拳")) == {"a", "b", "c"}
+
+
+def test_says_why_and_where(filled: SearchIndex) -> None:
+    (hit,) = filled.search(Query("路由器")).hits
+    assert hit.why == ("passages",)
+    assert [place.id for place in hit.passages] == ["a1"]
+    assert hit.passages_total == 1
+    (hit,) = filled.search(Query("互联网")).hits
+    assert hit.why == ("description",)
+    answer = filled.search(Query("计算机"))
+    assert answer.hits[0].why == ("title", "subjects")
+    assert "计算机" in answer.terms
+
+
+def test_passages_of_one_resource(filled: SearchIndex) -> None:
+    answer = filled.search(Query("学习", within="a"))
+    assert answer.total == 2
+    assert sorted(first_and_more(place.id)[0] for place in answer.hits[0].passages) == ["a1", "a2"]
+    assert filled.search(Query("路由", within="c")).total == 0
+
+
+def test_facets_ignore_their_own_filter(filled: SearchIndex) -> None:
+    answer = filled.search(Query(filters={"media_kind": ("video",)}))
+    assert answer.total == 2
+    assert answer.facets["media_kind"] == (("video", 2), ("document", 1))
+    assert answer.facets["year"] == (("2023", 1), ("2024", 1))
+    both = filled.search(Query(filters={"media_kind": ("video", "document"), "year": ("2023",)}))
+    assert both.total == 2
+    assert both.facets["year"] == (("2023", 2), ("2024", 1))
+    assert both.facets["media_kind"] == (("document", 1), ("video", 1))
+    assert dict(answer.facets["division"]) == {"410100000000": 2, "410102000000": 1}
+
+
+def test_a_filter_without_hits_never_loosens_the_words(filled: SearchIndex) -> None:
+    answer = filled.search(Query("太极拳", filters={"media_kind": ("document",)}))
+    assert answer.total == 0
+    assert answer.facets["media_kind"] == (("video", 1),)
+
+
+@pytest.mark.parametrize(
+    ("sort", "order"), [("newest", ["c", "b", "a"]), ("shortest", ["c", "a", "b"]), ("most_opened", ["c", "b", "a"])]
+)
+def test_orders(filled: SearchIndex, sort: str, order: list[str]) -> None:
+    assert ids(filled, "", sort=sort) == order
+
+
+def test_pages_by_offset(filled: SearchIndex) -> None:
+    pages = [ids(filled, "", offset=offset, limit=1) for offset in range(4)]
+    assert pages == [["c"], ["b"], ["a"], []]
+
+
+def test_older_revisions_are_ignored(filled: SearchIndex) -> None:
+    filled.write([replace(LECTURES[0], rev=4, title="旧的题目")])
+    assert ids(filled, "旧的题目") == []
+    filled.write([replace(LECTURES[0], rev=6, title="新的题目", passages=())])
+    assert ids(filled, "新的题目") == ["a"]
+    assert ids(filled, "路由器的配置 交换机") == [], "the passages of the older revision are gone"
+    assert filled.search(Query("交换机", within="a")).total == 0
+
+
+def test_tombstones_are_remembered(filled: SearchIndex) -> None:
+    filled.write([Tombstone("a", 6)])
+    assert list(filled.scan()) == [("b", 2), ("c", 9)]
+    filled.write([LECTURES[0]])
+    assert ids(filled, "网络") == []
+    assert filled.suggest("计算机") == []
+    filled.write([replace(LECTURES[0], rev=7)])
+    assert ids(filled, "网络") == ["a"]
+
+
+def test_newest_revision_of_a_batch_wins(index: SearchIndex) -> None:
+    index.write([replace(LECTURES[0], rev=3, title="三"), replace(LECTURES[0], rev=2, title="二")])
+    assert list(index.scan()) == [("a", 3)]
+    index.write([replace(LECTURES[0], rev=5), Tombstone("a", 4)])
+    assert list(index.scan()) == [("a", 5)]
+
+
+def test_refuses_one_document_and_takes_the_others(index: SearchIndex) -> None:
+    rejected = index.write([replace(LECTURES[0], title="\ud800 孤立代理项"), LECTURES[1]])
+    assert [one.id for one in rejected] == ["a"]
+    assert [identity for identity, _ in index.scan()] == ["b"]
+
+
+def test_rebuild_replaces_everything_at_once(filled: SearchIndex) -> None:
+    before = filled.health().generation
+    assert filled.rebuild(iter(LECTURES[1:])) == []
+    health = filled.health()
+    assert (health.ok, health.documents, health.detail) == (True, 2, "")
+    assert health.generation != before
+    assert ids(filled, "网络") == []
+    assert ids(filled, "太极拳") == ["c"]
+
+
+def test_what_changes_during_a_rebuild_is_in_the_new_generation(filled: SearchIndex) -> None:
+    def documents() -> Iterator[Document]:
+        """The catalogue as it was read, while somebody goes on working."""
+        yield LECTURES[0]
+        filled.write([replace(LECTURES[0], rev=8, title="改过的题目"), Tombstone("c", 10)])
+        assert ids(filled, "改过的题目") == ["a"], "the live generation answers and takes changes"
+        yield from LECTURES[1:]
+        filled.write([Document("d", 1, "刚刚发布的课程")])
+
+    filled.rebuild(documents())
+    assert list(filled.scan()) == [("a", 8), ("b", 2), ("d", 1)]
+
+
+def test_a_failed_rebuild_changes_nothing(filled: SearchIndex) -> None:
+    def broken() -> Iterator[Document]:
+        """A catalogue that goes away half-way."""
+        yield LECTURES[0]
+        raise ConnectionError("the database is away")
+
+    with pytest.raises(ConnectionError):
+        filled.rebuild(broken())
+    assert len(list(filled.scan())) == 3
+    filled.write([Tombstone("a", 6)])
+    assert len(list(filled.scan())) == 2
+
+
+def test_suggests_by_characters_pinyin_and_initials(filled: SearchIndex) -> None:
+    for typed in ("计算", "網絡", "jisuan", "jsjwl", "jichu"):
+        assert filled.suggest(typed)[0].text == "计算机网络基础", typed
+    kinds = {one.text: one.kind for one in filled.suggest("郑州")}
+    assert kinds == {"郑州大学": "institution", "郑州老年大学": "institution"}
+    assert filled.suggest("") == []
+    assert filled.suggest("不存在的东西") == []
+
+
+def test_readers_and_a_writer_at_once(index: SearchIndex) -> None:
+    index.write(LECTURES)
+    stop = threading.Event()
+    wrong: list[object] = []
+
+    def read() -> None:
+        """Ask again and again; the lecture is always there, in one of its revisions."""
+        while not stop.is_set():
+            answer = index.search(Query("太极拳"))
+            if [hit.id for hit in answer.hits] != ["c"] or answer.total != 1:
+                wrong.append(answer)
+
+    readers = [threading.Thread(target=read) for _ in range(2)]
+    for reader in readers:
+        reader.start()
+    for rev in range(10, 30):
+        index.write([replace(LECTURES[2], rev=rev)])
+    index.rebuild(iter([*LECTURES[:2], replace(LECTURES[2], rev=30)]))
+    stop.set()
+    for reader in readers:
+        reader.join()
+    assert wrong == []
+
+
+def test_cut_queries_say_so(filled: SearchIndex) -> None:
+    assert filled.search(Query("网络 " * 5_000)).notices[0] == "query_cut"
+    assert "query_cut" not in filled.search(Query("网络")).notices
