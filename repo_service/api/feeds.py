@@ -28,8 +28,21 @@ FEED_LENGTH = 30
 MANY = 500
 _XML: Responses = {200: {"content": {"application/xml": {}}}}
 _ATOM: Responses = {200: {"content": {"application/atom+xml": {}}}}
+_OPENSEARCH: Responses = {200: {"content": {"application/opensearchdescription+xml": {}}}}
 _NOT_XML = re.compile("[^\\t\\n\\r\\u0020-\\ud7ff\\ue000-\\ufffd\\U00010000-\\U0010ffff]")
 _NAMES = {"zh": ("学海", "学海 · 开放课程资源库"), "en": ("Xuehai", "Xuehai · open course repository")}
+
+
+class Suggestions(JSONResponse):
+    """The form of completions that browsers expect."""
+
+    media_type = "application/x-suggestions+json"
+
+
+class Manifest(JSONResponse):
+    """A web application manifest."""
+
+    media_type = "application/manifest+json"
 
 
 @router.get("/robots.txt", response_class=PlainTextResponse)
@@ -84,7 +97,7 @@ def found(request: Request, ctx: Ctx, lang: Lang, q: Words = "", cursor: Cursor 
     return _feed(request, ctx, lang, resources, q, page.next_cursor)
 
 
-@router.get("/opensearch.xml", response_class=Response, responses=_XML)
+@router.get("/opensearch.xml", response_class=Response, responses=_OPENSEARCH)
 def opensearch(request: Request, ctx: Ctx, lang: Lang) -> Response:
     """Lets a browser search here."""
     short, long = _NAMES[lang]
@@ -102,11 +115,11 @@ def opensearch(request: Request, ctx: Ctx, lang: Lang) -> Response:
     return _xml(request, root, "application/opensearchdescription+xml")
 
 
-@router.get("/opensearch/suggest", responses=problems())
-def opensearch_suggest(ctx: Ctx, q: Words = "") -> JSONResponse:
+@router.get("/opensearch/suggest", response_class=Suggestions, responses=problems())
+def opensearch_suggest(ctx: Ctx, q: Words = "") -> Response:
     """Completions in the form that browsers expect."""
     texts = [one.text for one in complete(ctx, q)]
-    return JSONResponse([q, texts], media_type="application/x-suggestions+json")
+    return Suggestions([q, texts])
 
 
 @router.get("/.well-known/security.txt", response_class=PlainTextResponse)
@@ -124,8 +137,8 @@ def security(ctx: Ctx) -> PlainTextResponse:
     return PlainTextResponse("\n".join(lines))
 
 
-@router.get("/manifest.webmanifest", responses={200: {"content": {"application/manifest+json": {}}}})
-def manifest(lang: Lang) -> JSONResponse:
+@router.get("/manifest.webmanifest", response_class=Manifest)
+def manifest(lang: Lang) -> Response:
     """What a phone needs to put the site on its home screen."""
     short, long = _NAMES[lang]
     body = {
@@ -139,7 +152,7 @@ def manifest(lang: Lang) -> JSONResponse:
         "theme_color": "#17546f",
         "icons": [{"src": "/static/icon.svg", "sizes": "any", "type": "image/svg+xml"}],
     }
-    return JSONResponse(body, media_type="application/manifest+json")
+    return Manifest(body)
 
 
 def _feed(
