@@ -76,11 +76,11 @@ def reconcile_once(ctx: Context, *, thorough: bool = True, pipeline: Pipeline = 
     return report
 
 
-def release_dead(ctx: Context, *, pipeline: Pipeline = INGEST) -> int:
+def release_dead(ctx: Context, *, pipeline: Pipeline = INGEST, is_dead: Callable[[str], bool] = leases.is_dead) -> int:
     """Take the jobs of workers of this machine that are no more; answer how many."""
     with ctx.db.read() as session:
         running = list(session.scalars(select(Job).where(Job.state == "running")))
-    dead = {worker for worker in {job.worker for job in running} if leases.is_dead(worker)}
+    dead = {worker for worker in {job.worker for job in running} if is_dead(worker)}
     return _interrupt(ctx, (job for job in running if job.worker in dead), lambda job: job.worker in dead, pipeline)
 
 
