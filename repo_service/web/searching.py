@@ -39,6 +39,7 @@ class Moment:
 
     url: str
     kind: str
+    paged: bool
     mark: str
     text: Markup
 
@@ -101,7 +102,7 @@ def moment(place: PassageView) -> Moment:
     """A place as a link; a section of a text is reached by its anchor too, without scripts."""
     anchor = f"#section-{place.page}" if place.kind == "section" and place.page else ""
     at = clock(place.start) if place.start is not None else str(place.page or "")
-    return Moment(place.url + anchor, place.kind, at, Markup(place.highlighted))  # noqa: S704 — escaped by the service
+    return Moment(place.url + anchor, place.kind, place.page is not None, at, Markup(place.highlighted))  # noqa: S704 — escaped by the service
 
 
 def _without(request: Request, name: str, value: str) -> str:

@@ -3,6 +3,7 @@ import "./lib/quiet.js";
 import videojs from "video.js";
 import zh from "video.js/dist/lang/zh-Hans.json";
 import "video.js/dist/video-js.css";
+import "../css/player.css";
 import { clock } from "./lib/clock.js";
 import { keep, recall } from "./lib/memory.js";
 import { storyboard } from "./lib/storyboard.js";
@@ -21,7 +22,6 @@ const asked = at === "" ? null : Number(at);
 const player = videojs(element, {
   language: document.documentElement.lang,
   playbackRates: SPEEDS,
-  fill: element.tagName === "VIDEO",
   audioOnlyMode: element.tagName === "AUDIO",
   html5: { vhs: { overrideNative: !videojs.browser.IS_ANY_SAFARI }, nativeTextTracks: videojs.browser.IS_ANY_SAFARI },
   controlBar: { skipButtons: { backward: SKIP, forward: SKIP }, pictureInPictureToggle: false },
@@ -61,15 +61,18 @@ function playFrom(seconds) {
 // Speed and captions stay as they were chosen last, on all things.
 function rememberChoices() {
   const speed = Number(recall("speed"));
-  if (SPEEDS.includes(speed)) player.defaultPlaybackRate(speed), player.playbackRate(speed);
+  if (SPEEDS.includes(speed)) {
+    player.defaultPlaybackRate(speed);
+    player.playbackRate(speed);
+  }
   player.on("ratechange", () => keep("speed", player.playbackRate()));
   const tracks = player.textTracks();
   const wanted = recall("captions");
   if (wanted !== null) {
-    for (const track of tracks) if (track.kind !== "metadata" && track.kind !== "chapters") track.mode = track.language === wanted ? "showing" : "disabled";
+    for (const track of Array.from(tracks)) if (track.kind !== "metadata" && track.kind !== "chapters") track.mode = track.language === wanted ? "showing" : "disabled";
   }
   tracks.addEventListener("change", () => {
-    const shown = [...tracks].find((track) => track.mode === "showing" && track.kind !== "chapters");
+    const shown = Array.from(tracks).find((track) => track.mode === "showing" && track.kind !== "chapters");
     keep("captions", shown?.language ?? "");
   });
 }

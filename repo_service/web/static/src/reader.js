@@ -40,6 +40,7 @@ async function draw() {
   transcript?.follow(number);
   keep(`page:${id}`, number);
   const sheet = leaf.querySelector(".leaf-sheet");
+  for (const tools of leaf.querySelectorAll("[data-needs-script]")) tools.hidden = false;
   sheet.style.setProperty("--zoom", zoom);
   if (!pdf) return;
   const page = await (await open()).getPage(number);
@@ -87,12 +88,14 @@ document.addEventListener("keydown", (event) => {
   link.click();
 });
 document.addEventListener("htmx:after:swap", redraw);
+let width = reader.clientWidth;
 let pause = 0;
 new ResizeObserver(() => {
+  if (reader.clientWidth === width) return; // drawing changes the height
+  width = reader.clientWidth;
   clearTimeout(pause);
   pause = setTimeout(redraw, 150);
 }).observe(reader);
-for (const tools of reader.querySelectorAll("[data-needs-script]")) tools.hidden = false;
 
 const left = Number(recall(`page:${id}`));
 const resume = document.getElementById("resume");
