@@ -108,7 +108,7 @@ class Plan:
 def understand(text: str) -> Plan:
     """Read what a person typed."""
     notices = (CUT,) if len(text) > MAX_CHARACTERS else ()
-    rest = text[:MAX_CHARACTERS]
+    rest = text[:MAX_CHARACTERS].encode("utf-8", "ignore").decode("utf-8")  # half a surrogate pair is no text
     phrases: list[Phrase] = []
     filters: dict[str, tuple[str, ...]] = {}
     rest = _QUOTED.sub(lambda found: _take_quoted(found, phrases), rest)

@@ -8,6 +8,7 @@ from search.schema import KEY_SEPARATOR
 from search.text import tokens
 
 MAX_PREFIX = 40
+MAX_TYPED = 100
 LOOKED_AT = 200
 _KINDS = ("title", "subject", "institution", "person")
 Vocabulary = Callable[[str, int], list[tuple[str, int]]]  # (beginning, most) → [(key, how often)]
@@ -20,7 +21,8 @@ def typed_key(prefix: str) -> str:
 
 def complete(prefix: str, vocabulary: Vocabulary, limit: int) -> list[Suggestion]:
     """The best completions: those that begin so before those that hold it later, frequent ones first."""
-    keys = {typed_key(prefix), "".join(fold(prefix).split())[:MAX_PREFIX].replace("'", "")}
+    plain = "".join(char for char in fold(prefix[:MAX_TYPED]) if char.isalnum())
+    keys = {typed_key(prefix[:MAX_TYPED]), plain[:MAX_PREFIX]}
     found: dict[tuple[str, str], tuple[float, Suggestion]] = {}
     for key in filter(None, keys):
         for rank, place in enumerate(("^", ".")):
