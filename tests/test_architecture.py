@@ -102,7 +102,7 @@ def test_no_relative_imports() -> None:
 
 
 def test_tests_use_real_things() -> None:
-    words = re.compile(r"\b(mock|MagicMock|monkeypatch|mocker|patch\()")
+    words = re.compile(r"\b(unittest\.mock|mock\.patch|(Magic|Async)?Mock\(|monkeypatch|mocker)\b")
     lines = [
         line
         for path in sources("tests")

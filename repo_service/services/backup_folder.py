@@ -147,4 +147,4 @@ def referred(session: Session) -> tuple[int, int]:
     used = select(File.sha256).distinct()
     row = session.execute(select(func.count(), func.coalesce(func.sum(Blob.size), 0)).where(Blob.sha256.in_(used)))
     count, size = row.one()
-    return count, size
+    return count, int(size)
