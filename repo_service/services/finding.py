@@ -44,7 +44,7 @@ class SearchRequest:
     within: str = ""
 
 
-class PassageView(BaseModel):
+class FoundPassage(BaseModel):
     """A place inside a resource that matched, with the address that opens it there."""
 
     kind: str
@@ -83,7 +83,7 @@ class HitView(BaseModel):
     published_at: str | None
     thumbnail_url: str | None
     url: str
-    passages: list[PassageView]
+    passages: list[FoundPassage]
     passages_total: int
 
 
@@ -279,14 +279,14 @@ def _snippet(row: Resource, terms: Sequence[str]) -> str:
     return markup(snippet(row.description or row.text, (), SNIPPET))
 
 
-def _passage(resource_id: str, place: SearchPassage, terms: Sequence[str]) -> PassageView:
+def _passage(resource_id: str, place: SearchPassage, terms: Sequence[str]) -> FoundPassage:
     pieces = snippet(place.text, terms, SNIPPET)
     address = f"/resources/{resource_id}"
     if place.page is not None:
         address += f"?page={place.page}"
     elif place.start is not None:
         address += f"?t={place.start:g}"
-    return PassageView(
+    return FoundPassage(
         kind=place.kind,
         start=place.start,
         end=place.end,

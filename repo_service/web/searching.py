@@ -10,7 +10,7 @@ from markupsafe import Markup
 from starlette.responses import Response
 
 from repo_service.api.deps import PUBLIC_ROUTE, Ctx, CurrentActor
-from repo_service.services.finding import FacetValue, PassageView, SearchPage, SearchRequest, search
+from repo_service.services.finding import FacetValue, FoundPassage, SearchPage, SearchRequest, search
 from repo_service.services.labels import WHY
 from repo_service.web.home import KINDS
 from repo_service.web.look import look_of
@@ -98,7 +98,7 @@ def telling(values: Sequence[FacetValue]) -> bool:
     return len(values) > 1 or any(value.selected for value in values)
 
 
-def moment(place: PassageView) -> Moment:
+def moment(place: FoundPassage) -> Moment:
     """A place as a link; a section of a text is reached by its anchor too, without scripts."""
     anchor = f"#section-{place.page}" if place.kind == "section" and place.page else ""
     at = clock(place.start) if place.start is not None else str(place.page or "")
