@@ -108,10 +108,16 @@ def decode(data: bytes) -> tuple[str, str]:
 
 
 def looks_like_text(data: bytes) -> bool:
-    """Whether the first bytes of a file are text in some encoding; a tenth of a percent of rubbish is forgiven."""
+    """Whether the first bytes of a file are text in some encoding; a tenth of a percent of rubbish is forgiven.
+
+    Almost any bytes are characters in UTF-16 or GB 18030: there they must also look like something people write.
+    """
     sample = data[:_SAMPLE]
     if not sample:
         return False
-    text = sample.decode(detect(sample), "replace")
+    encoding = detect(sample)
+    text = sample.decode(encoding, "replace")
     rubbish = sum(1 for char in text if _weight(char) <= -6.0)
-    return rubbish <= max(2, len(text) // 1000)
+    marked = any(sample.startswith(mark) for mark, _ in _MARKS)
+    plausible = encoding == "utf-8" or marked or sum(map(_weight, text)) >= -0.5 * len(text)
+    return plausible and rubbish <= max(2, len(text) // 1000)
