@@ -39,7 +39,7 @@ def read_settings() -> Settings:
 
 @contextmanager
 def opened(*, index_writer: bool = False, migrated: bool = True) -> Iterator[Context]:
-    """The running parts for one command; unless told otherwise, the embedded database is migrated before.
+    """The running parts for one command; unless told otherwise, its database is made ready before.
 
     ``index_writer`` for commands that change the index: the engine itself lets one process write at a time.
     """
@@ -47,11 +47,19 @@ def opened(*, index_writer: bool = False, migrated: bool = True) -> Iterator[Con
     logs.configure("WARNING" if settings.log_level == "INFO" else settings.log_level)
     ctx = wiring.build(settings, index_writer=index_writer)
     try:
-        if migrated and settings.embedded_database:
-            prepare(ctx.db)
+        if migrated:
+            make_ready(ctx.db)
         yield ctx
     finally:
         ctx.close()
+
+
+def make_ready(db: Database) -> bool:
+    """Migrate an embedded database; refuse one on a server that `migrate` has not brought to the newest schema."""
+    if db.is_sqlite:
+        return prepare(db)
+    run.require_newest(db)
+    return False
 
 
 def prepare(db: Database) -> bool:

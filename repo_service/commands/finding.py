@@ -19,7 +19,7 @@ def search(
     """检索已公开的资源 · search what is published."""
     with console.opened() as ctx:
         page = indexing.search(ctx, ANONYMOUS, indexing.SearchRequest(q=query, limit=limit))
-    text = Text(f"{page.total}\n")
+    text = Text(f"{page.total} 条 · hits\n")
     for hit in page.hits:
         text.append(f"{hit.title}", style="bold").append(f"  {hit.id}\n")
         for passage in hit.passages:

@@ -41,8 +41,7 @@ def serve(
         site = _bind(host, settings.port if port is None else port)
         content = _bind(host, settings.content_port if content_port is None else content_port)
         settings = _addressed(settings, host, site.getsockname()[1], content.getsockname()[1])
-        if settings.embedded_database:
-            _migrate(settings)
+        _make_ready(settings)
         parts = [Part(f"api-{n}", "api", site) for n in range(1, workers + 1)]
         parts.append(Part("content", "content", content))
         if settings.queue_url.startswith("local:"):
@@ -69,10 +68,11 @@ def work(
         worker.run(ctx, concurrency=concurrency)
 
 
-def _migrate(settings: Settings) -> None:
+def _make_ready(settings: Settings) -> None:
+    """Over before the parts start: the supervisor itself holds no connection."""
     db = Database(settings.database_url)
     try:
-        if console.prepare(db):
+        if console.make_ready(db):
             log.info("migrated", revision=run.current(db))
     finally:
         db.close()

@@ -12,7 +12,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 
 import structlog
@@ -91,7 +91,7 @@ class Supervisor:
         """Start a part that does not run, later each time when it dies young."""
         now = time.monotonic()
         if child.process is not None and child.process.poll() is not None:
-            code, child.process = child.process.returncode, None
+            code, child.process = _bury(child.process), None
             child.deaths = 1 if now - child.started > STABLE_SECONDS else child.deaths + 1
             child.again_at = now + min(2.0 ** (child.deaths - 2), LONGEST_PAUSE)
             log.error("part_died", part=child.part.name, code=code, again_in=round(child.again_at - now, 1))
@@ -108,8 +108,9 @@ class Supervisor:
             start_new_session=True,  # Ctrl-C is for the supervisor, which ends the parts in order
         )
         assert process.stdin is not None
-        process.stdin.write(self.settings.model_dump_json().encode() + b"\n")
-        process.stdin.flush()
+        with suppress(BrokenPipeError):  # it is dead already, which is found out like any other death
+            process.stdin.write(self.settings.model_dump_json().encode() + b"\n")
+            process.stdin.flush()
         return process
 
     def _patience(self) -> float | None:
@@ -129,6 +130,15 @@ class Supervisor:
                 log.warning("part_killed", pid=process.pid)
                 process.kill()
                 process.wait()
+            _bury(process)
+
+
+def _bury(process: subprocess.Popen[bytes]) -> int:
+    """Let go of the pipe to a process that has ended; answer how it did."""
+    if process.stdin is not None:
+        with suppress(BrokenPipeError):
+            process.stdin.close()
+    return int(process.returncode)
 
 
 @contextmanager

@@ -59,6 +59,12 @@ def upgrade(db: Database) -> bool:
     return True
 
 
+def require_newest(db: Database) -> None:
+    """Raises Misconfigured unless the schema is the newest one, for databases that only `xuehai migrate` changes."""
+    if not _is_newest(db):
+        raise Misconfigured(f"the database has revision {current(db)} instead of {newest()}: run `xuehai migrate`")
+
+
 def config(connection: Connection) -> "Config":
     """Alembic's configuration without a file; `env.py` takes the connection from it."""
     from alembic.config import Config

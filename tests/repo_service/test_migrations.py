@@ -67,3 +67,12 @@ def test_a_database_of_a_newer_program_is_refused(tmp_path: Path) -> None:
 def test_revisions_are_one_line() -> None:
     scripts = list(ScriptDirectory(str(run.HERE)).walk_revisions())
     assert [script.revision for script in reversed(scripts)] == run.revisions()
+
+
+def test_a_server_s_database_must_have_been_migrated(tmp_path: Path) -> None:
+    db = database(tmp_path)
+    with pytest.raises(Misconfigured, match="xuehai migrate"):
+        run.require_newest(db)
+    run.upgrade(db)
+    run.require_newest(db)
+    db.close()
