@@ -141,7 +141,7 @@ def finish(ctx: Context, upload_id: str, sha256: str | None = None) -> str:
         return upload.resource_id
     if upload.state != "finishing":
         raise Conflict(code="upload_incomplete", offset=upload.offset)
-    digest = upload.attributes.get("sha256") or _record_hash(ctx, upload, sha256)
+    digest = upload.attributes.get("sha256") or write_down_hash(ctx, upload, sha256)
     ctx.store.keep(upload.id, digest)
     try:
         resource_id, file_id = _place(ctx, upload.id, digest)
@@ -243,7 +243,7 @@ def _no_further_than_stored(ctx: Context, upload: Upload) -> Upload:
     return row
 
 
-def _record_hash(ctx: Context, upload: Upload, sha256: str | None) -> str:
+def write_down_hash(ctx: Context, upload: Upload, sha256: str | None) -> str:
     """The hash of the staged bytes, written down before they move to the name that it gives them."""
     if sha256 is None or upload.attributes.get("contested"):
         digest = hashlib.sha256()
