@@ -20,7 +20,7 @@ _WIDE = (
     "\u2e80-\u2fdf\u3001-\u303f\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\uff01-\uff60\U00020000-\U0003ffff"
 )
 _TYPESET_SPACE = re.compile(f"(?<=[{_WIDE}]) +(?=[{_WIDE}])")
-_NUMBERED = re.compile("(第 ?[一二三四五六七八九十百零〇0-9]{1,5}[章节講讲课課回部篇编編条條单]元?) +(?=\\S)")
+_NUMBERED = re.compile("(第 ?[一二三四五六七八九十百零〇0-9]{1,5} ?[章节節講讲课課回部篇编編条條单]元?) +(?=\\S)")
 _LEADERS = re.compile(r"(?:\s?[.·…]){5,}\s*")
 _HYPHEN = re.compile("(?<=[a-z])[-\u2010\x02\ufffe]\n(?=[a-z])")
 _ENDS_SENTENCE = tuple("。！？；：.!?;:…”』」")
