@@ -10,7 +10,8 @@ _COVER = (("poster", 1280), ("thumbnail", 640))
 def transcode(given: StepInput, around: Surroundings) -> StepOutput:
     """Products: hls and audio (m4a). Facts: duration, audio_tracks, note."""
     media = Media.of(given.facts["probe"])
-    made = ladder.make(source_of(given), plans.audio_ladder(media.audio), media.duration, around)
+    ladders = [plans.audio_ladder(media.audio, copy=copy) for copy in (True, False)]
+    made = ladder.make_first(source_of(given), ladders, media.duration, around)
     products = [*ladder.products_of(made, 0.0), *ladder.download(made, around)]
     return ladder.output(made, products, media.duration)
 

@@ -1,6 +1,7 @@
 """ffmpeg and ffprobe: commands are built with ffmpeg-python here and nowhere else, and run in the sandbox."""
 
 import json
+import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +15,7 @@ from ingest.sandbox import Completed, Limits, Sandbox
 
 MAX_PIXELS = 8192 * 4352
 _PROBE_LIMITS = Limits(wall=300, cpu=200, memory=2 * 2**30, answer=16 * 2**20)
+_PLACES = re.compile(r" @ 0x[0-9a-f]+|/[\w./-]+/")  # addresses in memory, folders of this machine
 _NO_MEMORY = "Cannot allocate memory"  # strerror(ENOMEM); ffmpeg 5 ends with status 1 for every reason
 # All renditions share one timeline that begins here. Reordered frames are decoded before they are shown; from 0 each
 # rendition would be pushed back by its own delay, so that sound and pictures part and switching stumbles.
@@ -128,11 +130,12 @@ def run(command: Run, sandbox: Sandbox, report: Callable[[float], None], code: s
 
 
 def _error(done: Completed, code: str) -> IngestError:
-    if _NO_MEMORY in done.stderr:
-        return IngestError("too_much_memory", done.stderr[-500:])
+    said = _PLACES.sub("", done.stderr)
+    if _NO_MEMORY in said:
+        return IngestError("too_much_memory", said[-500:])
     if done.status > 128:
-        return IngestError("sandbox_crashed", f"status {done.status}: {done.stderr[-500:]}", retryable=True)
-    return IngestError(code, done.stderr[-1500:])
+        return IngestError("sandbox_crashed", f"status {done.status}: {said[-500:]}", retryable=True)
+    return IngestError(code, said[-1500:])
 
 
 def _input(source: Source, **options: Any) -> Any:

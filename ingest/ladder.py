@@ -1,5 +1,6 @@
 """Running a ladder: one ffmpeg for HLS, a master playlist, and plain files for old phones and for taking along."""
 
+import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -39,6 +40,19 @@ def limits(duration: float, source_bytes: int, pixels: int = 0) -> Limits:
         memory=_MEMORY,
         output=int(256 * 2**20 + 2 * source_bytes + duration * 1_500_000),
     )
+
+
+def make_first(source: Source, ladders: Sequence[Ladder], duration: float, around: Surroundings) -> Made:
+    """Make the first of these ladders that can be made; the last one's failure is the answer."""
+    different = [ladder for number, ladder in enumerate(ladders) if ladder not in ladders[:number]]
+    for ladder in different[:-1]:
+        try:
+            return make(source, ladder, duration, around)
+        except IngestError as error:
+            if error.code not in ("transcode_failed", "nothing_decodable"):
+                raise
+        shutil.rmtree(around.scratch / "hls")
+    return make(source, different[-1], duration, around)
 
 
 def make(source: Source, ladder: Ladder, duration: float, around: Surroundings) -> Made:

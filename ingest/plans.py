@@ -129,7 +129,7 @@ def video_ladder(
     return Ladder(
         video.index,
         tuple(renditions),
-        audio_tracks(audio),
+        audio_tracks(audio, copy=copy),
         filters=_filters(video, tonemap),
         seconds=min(seconds + 1.0, MAX_SECONDS) if seconds > 0 else MAX_SECONDS,
         size=video.shown,
@@ -137,9 +137,9 @@ def video_ladder(
     )
 
 
-def audio_ladder(audio: Sequence[AudioStream]) -> Ladder:
+def audio_ladder(audio: Sequence[AudioStream], *, copy: bool = True) -> Ladder:
     """The ladder of a recording: sound alone."""
-    return Ladder(-1, (), audio_tracks(audio))
+    return Ladder(-1, (), audio_tracks(audio, copy=copy))
 
 
 def may_copy(video: VideoStream) -> bool:
@@ -228,13 +228,14 @@ def is_hdr(video: VideoStream) -> bool:
     return video.transfer in _HDR
 
 
-def audio_tracks(streams: Sequence[AudioStream]) -> tuple[AudioTrack, ...]:
-    """AAC in stereo at most; AAC-LC that is small enough stays as it is."""
+def audio_tracks(streams: Sequence[AudioStream], *, copy: bool = True) -> tuple[AudioTrack, ...]:
+    """AAC in stereo at most; AAC-LC that is small enough stays as it is, unless ``copy`` is false."""
     tracks = []
     for number, stream in enumerate(streams[:_MAX_AUDIO_TRACKS], 1):
         channels = min(2, max(1, stream.channels))
         copied = (
-            stream.codec == "aac"
+            copy
+            and stream.codec == "aac"
             and stream.profile == "LC"
             and stream.channels <= 2
             and 0 < stream.bit_rate <= 96_000 * channels

@@ -6,6 +6,7 @@ from typing import Any
 
 from ingest.errors import IngestError
 from ingest.ffmpeg import MAX_PIXELS, Source, ffprobe, ffprobe_packets
+from ingest.language import tag
 from ingest.model import Facts, MediaKind, StepInput, StepOutput, Surroundings
 from ingest.plans import MAX_SECONDS, SEGMENT_SECONDS, AudioStream, VideoStream
 
@@ -191,14 +192,16 @@ def _audio(stream: Mapping[str, Any], shape: Mapping[str, Any]) -> AudioStream:
         sample_rate=int(stream.get("sample_rate") or 48_000),
         profile=str(stream.get("profile", "")),
         bit_rate=int(stream.get("bit_rate") or 0),
-        language=_tag(stream, "language"),
+        language=tag(_tag(stream, "language")),
         title=_tag(stream, "title"),
         start=_seconds(stream.get("start_time")) - _seconds(shape.get("start_time")),
     )
 
 
 def _subtitle(stream: Mapping[str, Any]) -> SubtitleTrack:
-    return SubtitleTrack(stream["index"], stream.get("codec_name", ""), _tag(stream, "language"), _tag(stream, "title"))
+    return SubtitleTrack(
+        stream["index"], stream.get("codec_name", ""), tag(_tag(stream, "language")), _tag(stream, "title")
+    )
 
 
 def _chapter(chapter: Mapping[str, Any]) -> Chapter:

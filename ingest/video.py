@@ -1,5 +1,6 @@
 """Films: the HLS ladder, a poster, a storyboard, and the subtitles and chapters that the file brings along."""
 
+from dataclasses import replace
 from pathlib import Path
 
 from ingest import ffmpeg, ladder, plans
@@ -32,19 +33,16 @@ def _tone_maps(video: VideoStream, sandbox: Sandbox) -> bool:
 def transcode(given: StepInput, around: Surroundings) -> StepOutput:
     """Products: hls, mp4 (480p for old phones), audio (m4a). Facts: duration, renditions, copied, audio_tracks, note.
 
-    Where copying the source as top rung fails, every rung is coded. ``note`` is ``ends_early`` for a cut-off file.
+    What fits is copied; where that fails everything is coded, and where that fails the picture alone. ``note`` is
+    ``no_sound`` then, and ``ends_early`` for a cut-off file.
     """
     media, video = _media(given)
-    source, tonemap = source_of(given), _tone_maps(video, around.sandbox)
-    try:
-        made = ladder.make(
-            source, plans.video_ladder(video, media.audio, media.duration, tonemap=tonemap), media.duration, around
-        )
-    except IngestError as error:
-        if error.code not in ("transcode_failed", "nothing_decodable") or not plans.may_copy(video):
-            raise
-        again = plans.video_ladder(video, media.audio, media.duration, copy=False, tonemap=tonemap)
-        made = ladder.make(source, again, media.duration, around)
+    tonemap = _tone_maps(video, around.sandbox)
+    ladders = [
+        plans.video_ladder(video, audio, media.duration, copy=copy, tonemap=tonemap)
+        for audio, copy in ((media.audio, True), (media.audio, False), ((), False))
+    ]
+    made = ladder.make_first(source_of(given), ladders, media.duration, around)
     phone = max(
         (r for r, _ in made.renditions if min(r.width, r.height) <= plans.PHONE_RUNG),
         key=lambda r: r.height,
@@ -57,7 +55,9 @@ def transcode(given: StepInput, around: Surroundings) -> StepOutput:
         Product("mp4", "video.mp4", plain, "video/mp4", {"width": phone.width, "height": phone.height}),
         *ladder.download(made, around),
     ]
-    return ladder.output(made, products, media.duration)
+    found = ladder.output(made, products, media.duration)
+    lost = {"note": "no_sound"} if media.audio and not made.sounds else {}
+    return replace(found, facts=found.facts | lost)
 
 
 def poster(given: StepInput, around: Surroundings) -> StepOutput:

@@ -81,7 +81,7 @@ def test_a_whole_course_of_captions(language: str, data_dir: Path, tmp_path: Pat
         assert outcome.state == "ready"
         assert outcome.record["language"] == {"zh-CN": "zh-Hans", "en": "en"}[language]
         assert len(outcome.passages) > 15
-    
+
 
 def test_a_film_given_as_captions_is_refused_and_an_empty_attachment_kept(data_dir: Path, tmp_path: Path) -> None:
     film = data_dir / "media/derived/tiny_2x2.mp4"

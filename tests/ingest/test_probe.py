@@ -42,7 +42,7 @@ def test_a_film() -> None:
     assert media.video is not None
     assert (media.duration, media.video.shown, media.video.level) == (10.5, (1280, 720), 31)
     assert media.video.fps == pytest.approx(29.97, abs=0.001)
-    assert (media.audio[0].language, media.audio[0].title, media.audio[0].start) == ("chi", "普通话", 0.5)
+    assert (media.audio[0].language, media.audio[0].title, media.audio[0].start) == ("zh", "普通话", 0.5)
     assert Media.of({"media": json.loads(json.dumps(asdict(media)))}) == media
 
 
