@@ -21,7 +21,7 @@ from repo_service.services.records import Record
 from repo_service.services.shelves import giving_to
 from repo_service.web.entries import faults_of, split
 from repo_service.web.people import faults, said
-from repo_service.web.resources import work_of
+from repo_service.web.resources import reason_of, work_of
 from repo_service.web.view import page
 
 router = APIRouter(include_in_schema=False)
@@ -75,7 +75,7 @@ def row(request: Request, ctx: Ctx, actor: CurrentActor, resource_id: str) -> Re
 def edit_page(request: Request, ctx: Ctx, actor: CurrentActor, resource_id: str) -> Response:
     """Describe the resource, and see its files."""
     record = catalog.record(ctx, actor, resource_id)
-    return _edit_page(request, ctx, record, saved="saved" in request.query_params)
+    return _edit_page(request, ctx, actor, record, saved="saved" in request.query_params)
 
 
 @router.post("/resources/{resource_id}/edit", dependencies=[EDIT])
@@ -91,10 +91,10 @@ def _edit(request: Request, ctx: Context, actor: Actor, resource_id: str, form: 
         changes = changes_of(form, record)
         catalog.edit(ctx, actor, resource_id, int(str(form.get("rev", 0))), changes)
     except ValidationError as error:
-        return _edit_page(request, ctx, record, status=422, errors=faults_of(request, error), form=form)
+        return _edit_page(request, ctx, actor, record, status=422, errors=faults_of(request, error), form=form)
     except (Invalid, Conflict, StaleRevision) as error:
         wrong, problem = faults(request, error), said(request, error)
-        return _edit_page(request, ctx, record, status=409, form=form, errors=wrong, problem=problem)
+        return _edit_page(request, ctx, actor, record, status=409, form=form, errors=wrong, problem=problem)
     return RedirectResponse(f"/resources/{resource_id}/edit?saved=1", 303)
 
 
@@ -151,13 +151,14 @@ def _act(request: Request, ctx: Context, actor: Actor, resource_id: str, act: Ca
         act()
     except (Conflict, Invalid) as error:
         record = catalog.record(ctx, actor, resource_id)
-        return _edit_page(request, ctx, record, status=409, problem=said(request, error))
+        return _edit_page(request, ctx, actor, record, status=409, problem=said(request, error))
     return RedirectResponse(f"/resources/{resource_id}/edit", 303)
 
 
 def _edit_page(
     request: Request,
     ctx: Context,
+    actor: Actor,
     record: Record,
     *,
     status: int = 200,
@@ -173,6 +174,7 @@ def _edit_page(
         record=record,
         entered=form,
         work=work_of(record),
+        reason=reason_of(ctx, actor, record),
         given=[file for file in record.files if file.source_id is None],
         subjects=catalog.subject_list(ctx, limit=1000).items,
         languages=list(LANGUAGES),

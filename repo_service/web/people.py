@@ -62,7 +62,7 @@ def sign_up(
 ) -> Response:
     """Make a learner's account and sign in with it."""
     try:
-        accounts.sign_up(ctx, email=email, name=name, password=password)
+        accounts.sign_up(ctx, email=email, name=name, password=password, address=client_address(request))
         token, _ = accounts.sign_in(ctx, email=email, password=password, address=client_address(request))
     except (Invalid, Conflict, TooMany, Unauthenticated) as error:
         return page(

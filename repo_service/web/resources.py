@@ -37,7 +37,7 @@ def resource(request: Request, ctx: Ctx, actor: CurrentActor, resource_id: str) 
         files=files,
         main_download=reading.main_download(record, files),
         work=work_of(record),
-        reason=_reason(ctx, actor, record),
+        reason=reason_of(ctx, actor, record),
         citation=describe.citation(record, ctx.settings.public_url, ctx.clock()),
         linked_data=describe.linked_data(record, ctx.settings.public_url),
         licence_url=describe.LICENCE_URLS.get(record.licence, ""),
@@ -90,7 +90,7 @@ def _reading(ctx: Context, actor: Actor, record: Record) -> Markup:
     return Markup(text)  # noqa: S704
 
 
-def _reason(ctx: Context, actor: Actor, record: Record) -> str:
+def reason_of(ctx: Context, actor: Actor, record: Record) -> str:
     """Why it was returned or withdrawn, for its people."""
     if record.state not in ("rejected", "withdrawn") or not record.can:
         return ""
