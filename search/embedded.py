@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from itertools import islice
 from pathlib import Path
@@ -9,7 +10,7 @@ from pathlib import Path
 from search import embedded_query, journal, schema, suggest
 from search.embedded_search import OneSearch
 from search.engine import Engine, engine_errors, found_count
-from search.errors import NotTheWriter, SearchUnavailable
+from search.errors import NotTheWriter, SearchBroken, SearchUnavailable
 from search.generations import JOURNAL, Generations
 from search.model import Answer, Document, Health, Query, Rejected, Suggestion, Tombstone
 
@@ -68,39 +69,38 @@ class EmbeddedIndex:
         engine = self._live()
         if engine is None:
             return
-        searcher = engine.searchers().resources
-        query = embedded_query.live(engine.resources.schema)
         found: list[tuple[str, int]] = []
-        with engine_errors("cannot scan the index"):
+        with self._reading(engine, "cannot scan the index"):
+            searcher = engine.searchers().resources
+            query = embedded_query.live(engine.resources.schema)
             total = found_count(searcher.search(query, limit=1))
-            hits = searcher.search(query, limit=max(1, total), count=False).hits
-            for _, address in hits:
+            for _, address in searcher.search(query, limit=max(1, total), count=False).hits:
                 stored = searcher.doc(address).to_dict()
                 found.append((stored["id"][0], stored["rev"][0]))
         yield from sorted(found)
 
     def health(self) -> Health:
-        """How the engine is. ``detail`` is ``rebuild`` when the index must be filled from the catalogue."""
+        """How the engine is."""
         try:
             engine = self._live()
             if engine is None:
-                return Health(True, 0, "", "rebuild")
-            searcher = engine.searchers().resources
-            with engine_errors("cannot count"):
-                count = found_count(searcher.search(embedded_query.live(engine.resources.schema), limit=1))
+                return Health(True, 0, "", "there is no index yet", must_fill=True)
+            with self._reading(engine, "cannot count"):
+                everything = embedded_query.live(engine.resources.schema)
+                count = found_count(engine.searchers().resources.search(everything, limit=1))
         except SearchUnavailable as error:
-            return Health(False, 0, "", str(error))
+            return Health(False, 0, "", str(error), must_fill=isinstance(error, SearchBroken))
         _, complete = self._generations.about(engine.name)
-        return Health(True, count, engine.name, "" if complete else "rebuild")
+        return Health(True, count, engine.name, "" if complete else "not yet filled", must_fill=not complete)
 
     def suggest(self, prefix: str, limit: int = 10) -> list[Suggestion]:
         """Complete what was typed so far: characters, pinyin or initials."""
         engine = self._live()
         if engine is None:
             return []
-        searcher = engine.searchers().resources
-        alive = embedded_query.live(engine.resources.schema)
-        with engine_errors("cannot complete"):
+        with self._reading(engine, "cannot complete"):
+            searcher = engine.searchers().resources
+            alive = embedded_query.live(engine.resources.schema)
             return suggest.complete(
                 prefix,
                 lambda key, most: searcher.terms_with_prefix("complete", key, filter_query=alive, limit=most),
@@ -112,13 +112,22 @@ class EmbeddedIndex:
         engine = self._live()
         if engine is None:
             raise SearchUnavailable("there is no index yet")
-        searchers = engine.searchers()
-        with engine_errors("cannot search"):
-            answer = OneSearch(engine, searchers, query).answer()
+        with self._reading(engine, "cannot search"):
+            answer = OneSearch(engine, engine.searchers(), query).answer()
         _, complete = self._generations.about(engine.name)
         if not complete:
             return replace(answer, notices=(*answer.notices, INCOMPLETE))
         return answer
+
+    @contextmanager
+    def _reading(self, engine: Engine, what: str) -> Iterator[None]:
+        """Turn the engine's errors into ours; a generation that cannot be read is given up."""
+        try:
+            with engine_errors(what):
+                yield
+        except SearchBroken:
+            self._generations.condemn(engine.name)
+            raise
 
     def _must_write(self) -> None:
         if not self._writer:
@@ -131,15 +140,19 @@ class EmbeddedIndex:
                 self._engine = None
             elif self._engine is None or self._engine.name != name:
                 version, _ = self._generations.about(name)
+                self._engine = None
                 if version != schema.VERSION:
-                    raise SearchUnavailable(f"the index has schema {version}, not {schema.VERSION}")
+                    raise SearchBroken(f"the index has schema {version}, not {schema.VERSION}")
                 self._engine = Engine(name, self._generations.folder(name))
             return self._engine
 
     def _live_or_new(self) -> Engine:
         try:
             engine = self._live()
-        except SearchUnavailable:
+        except SearchBroken:
+            engine = None
+        if engine is not None and self._generations.about(engine.name)[0] != schema.VERSION:
+            engine.forget_batch()  # a reader found it unreadable
             engine = None
         if engine is None:
             name = self._generations.create()

@@ -11,7 +11,7 @@ from typing import Any
 import tantivy
 
 from search import schema
-from search.errors import SearchUnavailable
+from search.errors import SearchBroken, SearchUnavailable
 from search.model import Document, Rejected, Tombstone
 
 HEAP_BYTES = 64_000_000
@@ -31,9 +31,9 @@ def engine_errors(what: str) -> Iterator[None]:
     except (ValueError, OSError) as error:
         raise SearchUnavailable(f"{what}: {error}") from error
     except BaseException as error:
-        if type(error).__name__ != "PanicException":
+        if type(error).__name__ != "PanicException":  # not importable, and no Exception
             raise
-        raise SearchUnavailable(f"{what}: {error}") from None
+        raise SearchBroken(f"{what}: {error}") from None
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,9 +70,12 @@ class Engine:
 
     def __init__(self, name: str, folder: Path) -> None:
         self.name = name
-        with engine_errors("cannot open the index"):
-            self.resources = Part(folder / "resources", schema.resource_schema())
-            self.passages = Part(folder / "passages", schema.passage_schema())
+        try:
+            with engine_errors("cannot open the index"):
+                self.resources = Part(folder / "resources", schema.resource_schema())
+                self.passages = Part(folder / "passages", schema.passage_schema())
+        except SearchUnavailable as error:
+            raise SearchBroken(str(error)) from error
         self._lock = threading.Lock()
         self._writers: tuple[tantivy.IndexWriter, tantivy.IndexWriter] | None = None
 

@@ -57,6 +57,10 @@ class Generations:
         except (OSError, ValueError, KeyError, TypeError):
             return 0, False
 
+    def condemn(self, name: str) -> None:
+        """Say that a generation cannot be read; the writer replaces it."""
+        self.describe(name, version=0, complete=False)
+
     def switch(self, name: str) -> None:
         """Make a generation the live one, in one step, and drop all others that nobody fills."""
         _replace(self.root / _LIVE, name)

@@ -138,9 +138,13 @@ class Rejected:
 
 @dataclass(frozen=True, slots=True)
 class Health:
-    """Whether the engine answers, how many documents are live, and which generation is served."""
+    """Whether the engine answers, how many documents are live, and which generation is served.
+
+    ``must_fill``: it is new, was lost or cannot be read, and has to be filled from the catalogue.
+    """
 
     ok: bool
     documents: int
     generation: str
     detail: str = ""
+    must_fill: bool = False

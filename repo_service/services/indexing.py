@@ -30,7 +30,6 @@ __all__ = [
 ]
 
 EPOCH = "catalogue_epoch"
-REBUILD = "rebuild"  # an engine's health says so when it must be filled from the catalogue
 MAX_ATTEMPTS = 5
 SCAN_PAGE = 200
 STATE_PAGE = 1_000
@@ -69,7 +68,7 @@ def drain(ctx: Context, limit: int = 200) -> int:
     engine is away, NotTheWriter in a process that may not write; then everything waits.
     """
     health = ctx.index.health()
-    if health.detail == REBUILD:
+    if health.must_fill:
         reindex(ctx)
         health = ctx.index.health()
     with ctx.db.read() as session:

@@ -1,0 +1,143 @@
+"""Judged questions: what was asked, which document answers, and how queries are bent to see whether that hurts."""
+
+import json
+import math
+import random
+import re
+import time
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, replace
+from functools import cache
+from pathlib import Path
+
+import opencc
+import pysubs2
+from pypinyin import lazy_pinyin
+
+from search import passages
+from search.model import Document, Passage, Query
+from search.port import SearchIndex
+from search.query import understand
+
+DEPTH = 10
+_HAN = re.compile("[\u4e00-\u9fff]+")
+Bend = Callable[[str], str]
+
+
+@dataclass(frozen=True, slots=True)
+class JudgedSet:
+    """Documents, questions by id, and for each question the documents that answer it with their grade."""
+
+    documents: tuple[Document, ...]
+    questions: Mapping[str, str]
+    answers: Mapping[str, Mapping[str, int]]
+
+
+@dataclass(frozen=True, slots=True)
+class Figures:
+    """How well a run did, from 0 to 1, and how long its queries took, in milliseconds."""
+
+    ndcg: float
+    mrr: float
+    p50: float
+    p95: float
+
+
+def cmrc(data: Path) -> JudgedSet:
+    """CMRC 2018: questions about articles of an encyclopedia."""
+    folder = data / "relevance" / "cmrc2018"
+    answers: dict[str, dict[str, int]] = {}
+    for line in (folder / "qrels.tsv").read_text(encoding="utf-8").splitlines():
+        question, document, grade = line.split("\t")
+        answers.setdefault(question, {})[document] = int(grade)
+    return JudgedSet(
+        tuple(Document(row["id"], 1, row["title"], text=row["text"]) for row in _rows(folder / "docs.jsonl")),
+        {row["id"]: row["text"] for row in _rows(folder / "queries.jsonl")},
+        answers,
+    )
+
+
+def _rows(path: Path) -> list[dict[str, str]]:
+    return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+
+
+def captions(data: Path) -> tuple[Document, ...]:
+    """A real course: each file of captions a document, its cues joined to sentences."""
+    files = sorted((data / "subtitles" / "hf-course").glob("*/*.srt"))
+    return tuple(Document(f"{file.parent.name}/{file.stem}", 1, file.stem, passages=_cues(file)) for file in files)
+
+
+def _cues(file: Path) -> tuple[Passage, ...]:
+    lines = pysubs2.load(str(file), encoding="utf-8")
+    cues = (
+        Passage(f"{file.stem}-{n}", "cue", line.plaintext.replace("\n", " "), line.start / 1000, line.end / 1000)
+        for n, line in enumerate(lines)
+    )
+    return tuple(passages.sentences(cues))
+
+
+def measure(index: SearchIndex, judged: JudgedSet, bend: Bend = str, every: int = 1) -> Figures:
+    """nDCG@10 and MRR@10 over every n-th question, each bent before it is asked."""
+    ndcg = mrr = 0.0
+    times: list[float] = []
+    questions = list(judged.questions.items())[::every]
+    for identity, text in questions:
+        typed = bend(text)
+        started = time.perf_counter()
+        hits = index.search(Query(typed, limit=DEPTH, facets=())).hits
+        times.append(1000 * (time.perf_counter() - started))
+        grades = [judged.answers[identity].get(hit.id, 0) for hit in hits]
+        best = _gain(sorted(judged.answers[identity].values(), reverse=True)[:DEPTH])
+        ndcg += _gain(grades) / best
+        mrr += next((1 / rank for rank, grade in enumerate(grades, 1) if grade), 0.0)
+    times.sort()
+    count = len(questions)
+    return Figures(ndcg / count, mrr / count, times[count // 2], times[int(count * 0.95)])
+
+
+def _gain(grades: Iterable[int]) -> float:
+    return sum(grade / math.log2(rank + 1) for rank, grade in enumerate(grades, 1))
+
+
+def keywords(text: str) -> str:
+    """The first three telling words, as somebody types who asks no questions."""
+    return " ".join(understand(text).words[:3])
+
+
+def traditional(text: str) -> str:
+    """In Traditional characters and Taiwan's words."""
+    return str(_converter().convert(text))
+
+
+def in_traditional(document: Document) -> Document:
+    """The document as somebody in Taiwan would have written it."""
+    return replace(document, title=traditional(document.title), text=traditional(document.text))
+
+
+@cache
+def _converter() -> opencc.OpenCC:
+    return opencc.OpenCC("s2twp")
+
+
+def pinyin_letters(text: str) -> str:
+    """Each run of Chinese in letters, without spaces or tones."""
+    return _HAN.sub(lambda run: f" {''.join(lazy_pinyin(run.group()))} ", text)
+
+
+def slips(documents: Iterable[Document]) -> Bend:
+    """A bend that puts one character into each query that only sounds right, out of those that the documents use."""
+    alike: dict[str, list[str]] = {}
+    for char in sorted({char for document in documents for char in document.text if _HAN.match(char)}):
+        alike.setdefault(lazy_pinyin(char)[0], []).append(char)
+
+    def bend(text: str) -> str:
+        """Seeded by the text, so that every run makes the same slips."""
+        chance = random.Random(text)
+        places = [at for at, char in enumerate(text) if len(alike.get(lazy_pinyin(char)[0], ())) > 1]
+        if not places:
+            return text
+        at = chance.choice(places)
+        other = chance.choice([char for char in alike[lazy_pinyin(text[at])[0]] if char != text[at]])
+        return text[:at] + other + text[at + 1 :]
+
+    return bend

@@ -1,0 +1,79 @@
+"""Search quality as a gate: judged questions, straight and bent, and the right sentence of a lecture."""
+
+import random
+from pathlib import Path
+
+import pytest
+
+from search.embedded import EmbeddedIndex
+from search.model import Query
+from search.text import tokens
+from tests.search import judged
+
+SENTENCES = 60
+LEAST_WORDS = 6
+
+
+@pytest.fixture(scope="module")
+def cmrc(data_dir: Path) -> judged.JudgedSet:
+    """The judged questions."""
+    return judged.cmrc(data_dir)
+
+
+@pytest.fixture(scope="module")
+def articles(cmrc: judged.JudgedSet, tmp_path_factory: pytest.TempPathFactory) -> EmbeddedIndex:
+    """An index of the articles that they are about."""
+    index = EmbeddedIndex(tmp_path_factory.mktemp("cmrc") / "index", writer=True)
+    assert index.rebuild(cmrc.documents) == []
+    return index
+
+
+def test_questions_find_their_article(articles: EmbeddedIndex, cmrc: judged.JudgedSet) -> None:
+    figures = judged.measure(articles, cmrc)
+    assert figures.ndcg >= 0.988, figures
+    assert figures.mrr >= 0.986, figures
+
+
+def test_bent_questions_lose_little(articles: EmbeddedIndex, cmrc: judged.JudgedSet) -> None:
+    clean = judged.measure(articles, cmrc, every=4)
+    assert judged.measure(articles, cmrc, judged.traditional, every=4).mrr >= 0.99 * clean.mrr
+    assert judged.measure(articles, cmrc, judged.slips(cmrc.documents), every=4).mrr >= 0.95 * clean.mrr
+    assert judged.measure(articles, cmrc, judged.pinyin_letters, every=4).mrr >= 0.90 * clean.mrr
+
+
+def test_simplified_questions_find_traditional_articles(cmrc: judged.JudgedSet, tmp_path: Path) -> None:
+    some = cmrc.documents[:200]
+    known = {document.id for document in some}
+    asked = {q: text for q, text in cmrc.questions.items() if set(cmrc.answers[q]) <= known}
+    part = judged.JudgedSet(some, asked, cmrc.answers)
+    found: list[judged.Figures] = []
+    for name, written in (("hans", some), ("hant", tuple(map(judged.in_traditional, some)))):
+        index = EmbeddedIndex(tmp_path / name, writer=True)
+        index.rebuild(written)
+        found.append(judged.measure(index, part))
+    simplified, traditional = found
+    assert traditional.mrr >= 0.99 * simplified.mrr, found
+
+
+def test_a_reworded_sentence_finds_its_second_of_a_lecture(data_dir: Path, tmp_path: Path) -> None:
+    lectures = judged.captions(data_dir)
+    index = EmbeddedIndex(tmp_path / "index", writer=True)
+    index.rebuild(lectures)
+    chance = random.Random(5)
+    said = [
+        (lecture.id, passage)
+        for lecture in lectures
+        if lecture.id.startswith("zh-CN")
+        for passage in lecture.passages
+        if len({token.text for token in tokens(passage.text) if token.han}) >= LEAST_WORDS
+    ]
+    right_lecture = right_sentence = 0
+    for lecture, passage in chance.sample(said, SENTENCES):
+        spoken = [token.text for token in tokens(passage.text) if token.han]
+        kept = [word for word in spoken if chance.random() < 0.7] or spoken
+        hits = index.search(Query(judged.traditional("".join(kept)))).hits
+        first = next((hit for hit in hits if hit.id == lecture), None)
+        right_lecture += bool(hits) and hits[0].id == lecture
+        right_sentence += first is not None and passage.id in [place.id for place in first.passages]
+    assert right_sentence >= 0.9 * SENTENCES, right_sentence
+    assert right_lecture >= 0.8 * SENTENCES, right_lecture
