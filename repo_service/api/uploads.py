@@ -22,6 +22,7 @@ from repo_service.services.upload_rules import Announced
 from repo_service.storage.port import StorageError
 
 QUIET_SECONDS = 2.0  # a connection that sent nothing for so long may be dead: HEAD asks for what it brought
+NOT_THERE = frozenset({"", "null", "undefined"})  # how browsers' libraries write an absent value
 DRAINED_BYTES = 64 * 2**20  # of a refused body are read and dropped, so that the answer arrives; beyond, it is cut
 
 
@@ -155,18 +156,21 @@ async def overridden(secret: str, request: Request, ctx: Ctx, desk: Desk) -> Res
 
 
 def _announced(said: dict[str, str], length: int | None, echo: str) -> Announced:
-    """What the metadata mean; clients call the name and the type by more than one word."""
-    path = said.get("relativePath", "")
+    """What the metadata mean; clients call the name and the type by more than one word, and write what is not there."""
+
+    def value(*names: str) -> str:
+        return next((said[name] for name in names if said.get(name, "") not in NOT_THERE), "")
+
     return Announced(
-        filename=said.get("filename") or said.get("name", ""),
+        filename=value("filename", "name"),
         length=length,
-        institution=said.get("institution", ""),
-        filetype=said.get("filetype") or said.get("type", ""),
-        role=said.get("role") or "source",
-        resource_id=said.get("resource_id") or None,
-        folder=filenames.folder_of(path if path != "null" else ""),
-        title=said.get("title", ""),
-        replaces=said.get("replaces") or None,
+        institution=value("institution"),
+        filetype=value("filetype", "type"),
+        role=value("role") or "source",
+        resource_id=value("resource_id") or None,
+        folder=filenames.folder_of(value("relativePath")),
+        title=value("title"),
+        replaces=value("replaces") or None,
         echo=echo,
     )
 

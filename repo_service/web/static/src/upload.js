@@ -36,7 +36,6 @@ function desk(root) {
     limit: AT_ONCE,
     retryDelays: RETRIES,
     removeFingerprintOnSuccess: true,
-    allowedMetaFields: ["name", "type", "relativePath", "filename", "filetype", "institution", "resource_id", "role", "replaces"],
   });
 
   const status = make("p", "soft");

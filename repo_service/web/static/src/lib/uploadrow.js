@@ -34,6 +34,7 @@ export class Row {
 
   // state: waiting, sending, paused, stored or failed.
   show(state, note = "") {
+    const pressed = Object.values(this.buttons).find((one) => one === document.activeElement);
     this.state = state;
     this.tag.textContent = this.say[state];
     this.tag.className = `tag ${TONES[state] ?? ""}`;
@@ -45,6 +46,7 @@ export class Row {
     this.buttons.retry.hidden = state !== "failed";
     this.buttons.remove.hidden = state === "stored";
     this.link.hidden = !this.resource;
+    if (pressed?.hidden) [...Object.values(this.buttons), this.link].find((one) => !one.hidden)?.focus(); // the keyboard stays here
   }
 
   sent(bytes, all) {
