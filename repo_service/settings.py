@@ -61,8 +61,3 @@ class Settings(BaseSettings):
         for name, value in fill.items():
             object.__setattr__(self, name, value)
         return self
-
-    @property
-    def embedded_database(self) -> bool:
-        """Whether the database is a SQLite file that every command migrates by itself."""
-        return self.database_url.startswith("sqlite")
