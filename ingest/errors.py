@@ -43,6 +43,19 @@ CODES: dict[str, str] = {
 }
 """What each code means. The documentation and the sentences of the pages are compared with this table."""
 
+NOTES: dict[str, str] = {
+    "kept_as_attachment": "The file is kept as an attachment and is not opened.",
+    "playlist": "The file lists other files, which are not followed; it is kept as an attachment.",
+    "markup": "The file holds markup that a browser would act upon; it is kept as an attachment.",
+    "encrypted": "The file is encrypted.",
+    "scanned": "The pages are pictures: there is no text to search.",
+    "ends_early": "The file ends earlier than it says; what is there can be played.",
+    "no_sound": "The sound could not be read; the pictures can be played.",
+    "bitmap_subtitles": "Subtitles that are pictures of letters cannot be read.",
+    "captions_cut": "The subtitle file holds more than is kept.",
+}
+"""What a step that succeeded may have to say: the fact ``note``."""
+
 
 class IngestError(Exception):
     """A step failed for a reason with a stable ``code``.

@@ -1,6 +1,7 @@
 """Films and recordings through real ffmpeg: what can be measured on what comes out."""
 
 import json
+import random
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
@@ -142,6 +143,21 @@ def test_a_film_with_a_subtitle_that_cannot_be_read_still_plays(clip: Clip, tmp_
     outcome = ingest(titled, tmp_path / "run")
     assert (outcome.state, outcome.errors) == ("partial", {"captions": "captions_empty"})
     assert outcome.of_role("hls")
+
+
+def test_a_film_whose_sound_is_rubbish_still_plays(clip: Clip, tmp_path: Path) -> None:
+    whole = clip("sound.mp4", f"{X264} -c:a aac -ac 6", seconds=4)
+    entries = ["-select_streams", "a", "-show_entries", "packet=pos,size", "-of", "csv=p=0"]
+    done = subprocess.run(["ffprobe", "-v", "error", *entries, str(whole)], capture_output=True, check=True, text=True)
+    data, rubbish = bytearray(whole.read_bytes()), random.Random(7)
+    for line in done.stdout.split():
+        size, place = map(int, line.strip(",").split(","))
+        data[place : place + size] = rubbish.randbytes(size)
+    broken = tmp_path / "broken.mp4"
+    broken.write_bytes(data)
+    outcome = ingest(broken, tmp_path / "run")
+    assert (outcome.state, outcome.record["duration"]) == ("ready", pytest.approx(4.0, abs=0.1))
+    assert (outcome.record["audio_tracks"], outcome.record["note"]) == (0, "no_sound")
 
 
 def test_a_playlist_called_lesson_mp4_reads_no_other_file(clip: Clip, tmp_path: Path) -> None:

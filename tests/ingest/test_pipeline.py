@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from ingest import pipeline
-from ingest.errors import CODES, IngestError
+from ingest import pipeline, sniff
+from ingest.errors import CODES, NOTES, IngestError
 from ingest.model import Facts, MediaKind, StepInput, Surroundings
 from ingest.sandbox import Sandbox
 
@@ -96,4 +96,11 @@ def test_every_code_that_is_raised_is_explained() -> None:
         raised |= set(re.findall(r'IngestError\(\s*"(\w+)"', path.read_text(encoding="utf-8")))
     assert len(raised) > 20
     assert raised <= set(CODES)
-    assert all(re.fullmatch(r"[A-Z].*\.", meaning) for meaning in CODES.values())
+    assert all(re.fullmatch(r"[A-Z].*\.", meaning) for meaning in (*CODES.values(), *NOTES.values()))
+
+
+def test_every_note_is_explained() -> None:
+    noted = {sniff.KEPT, sniff.ENCRYPTED, sniff.PLAYLIST, sniff.MARKUP}
+    for path in Path(pipeline.__file__).parent.glob("*.py"):
+        noted |= set(re.findall(r'"note"\]? ?[:=] "(\w+)"', path.read_text(encoding="utf-8")))
+    assert noted == set(NOTES)
