@@ -56,7 +56,6 @@ def reconcile_once(ctx: Context, *, thorough: bool = True, pipeline: Pipeline = 
         "uploads_expired": lambda: uploads.expire(ctx),
         "rung": lambda: ring_unheard(ctx),
         "index_wanted": lambda: want_index(ctx),
-        "forgotten": lambda: forget_old(ctx),
     }
     if thorough:
         parts |= {
@@ -66,6 +65,7 @@ def reconcile_once(ctx: Context, *, thorough: bool = True, pipeline: Pipeline = 
             "blobs_quarantined": lambda: garbage.quarantine(ctx),
             "blobs_deleted": lambda: garbage.delete_quarantined(ctx),
             "blobs_damaged": lambda: garbage.check_fixity(ctx),
+            "forgotten": lambda: forget_old(ctx),
         }
     for name, part in parts.items():
         try:

@@ -46,7 +46,7 @@ def _end_of(temper: str) -> str:
 def drawn_files(rng: random.Random) -> list[Given]:
     """One to three files over one or two resources."""
     files = []
-    for number in range(rng.choice((1, 1, 1, 2, 2, 3))):
+    for number in range(rng.choice((1, 1, 1, 1, 2, 3))):
         graph = rng.choice(sorted(GRAPHS))
         tempers = {name: rng.choice(TEMPERS) for name in ("identify", "a", "b", "c", "d")}
         role = "captions" if number == 1 and rng.random() < 0.5 else "source"

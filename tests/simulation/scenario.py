@@ -104,7 +104,7 @@ class Scenario:
             if self.core.leases.take(self.ctx, "reconciler", f"{actor.name}:{actor.lives}", 90):
                 thorough = self.world.rng.random() < 0.2
                 self.core.upkeep.reconcile_once(self.ctx, thorough=thorough, pipeline=self.pipeline)
-            self.world.sleep(75)
+            self.world.sleep(90)
 
     def _indexer(self, _actor: Actor) -> None:
         while True:
@@ -288,9 +288,9 @@ class Scenario:
 
     def _check_cleared(self) -> None:
         """After a week of reconciling nothing is left over, and nothing that is needed is gone."""
-        for _ in range(3):
+        for pause in (timedelta(hours=2), timedelta(days=8)):
+            self.world.now += pause.total_seconds()
             self.core.upkeep.reconcile_once(self.ctx, pipeline=self.pipeline)
-            self.world.now += timedelta(days=8).total_seconds()
         wanted = {BLOBS + row[0] for row in self._rows("SELECT DISTINCT sha256 FROM file")}
         if set(self.store.objects) != wanted:
             raise Broken(f"{len(set(self.store.objects) ^ wanted)} objects are left over or gone")
