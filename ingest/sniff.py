@@ -79,8 +79,8 @@ _SUBTITLES = (
 _MARKUP = re.compile(
     r"\s*<(!doctype|html|head|body|script|svg|\?xml|!--|iframe|img|[a-z][\w:-]*(\s[^<>]*)?>)", re.IGNORECASE
 )
-_MARKDOWN = re.compile(
-    r"^(#{1,6}\s+\S|```|~~~|>\s|\s*[-*+]\s+\S|\|.+\|\s*$|={3,}\s*$)|\[[^\]\n]+\]\([^)\n]+\)|\*\*\S", re.MULTILINE
+_MARKDOWN = re.compile(  # lists alone are also what people type in plain text
+    r"^(#{1,6} +[^\s#]|```|~~~|\|[ :|-]*-{3}[ :|-]*\|\s*$)|\[[^\]\n]+\]\([^)\s]+\)|\*\*[^*\s][^*\n]*\*\*", re.MULTILINE
 )
 
 
@@ -226,7 +226,7 @@ def _text(head: bytes) -> Sniffed | None:
         return Sniffed(_OTHER, "markup", "text/plain", encoding=encoding, note=MARKUP)
     if text.startswith("{\\rtf"):
         return Sniffed(_OTHER, "rtf", "application/rtf", note=KEPT)
-    if len(_MARKDOWN.findall(text)) >= 2 or text.lstrip().startswith("# "):
+    if not text.startswith("#!") and (len(_MARKDOWN.findall(text)) >= 2 or text.lstrip().startswith("# ")):
         return Sniffed(MediaKind.TEXT, "markdown", "text/markdown", encoding=encoding)
     return Sniffed(MediaKind.TEXT, "text", "text/plain", encoding=encoding)
 
