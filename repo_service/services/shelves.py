@@ -43,3 +43,9 @@ def giving_to(ctx: Context, actor: Actor) -> list[Institution]:
         query = query.where(Institution.id.in_(allowed))
     with ctx.db.read() as session:
         return list(session.scalars(query))
+
+
+def institution_kinds(ctx: Context) -> set[str]:
+    """The kinds of institution that there are."""
+    with ctx.db.read() as session:
+        return set(session.scalars(select(Institution.kind).distinct()))

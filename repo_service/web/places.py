@@ -10,6 +10,7 @@ from repo_service.api.deps import PUBLIC_ROUTE, Ctx
 from repo_service.policy import ANONYMOUS
 from repo_service.services import catalog
 from repo_service.services.directory import InstitutionView
+from repo_service.services.shelves import institution_kinds
 from repo_service.web.look import look_of
 from repo_service.web.view import page
 
@@ -24,7 +25,8 @@ def institutions(request: Request, ctx: Ctx) -> Response:
     asked = request.query_params.get("kind", "")
     kind = asked if asked in vocab.INSTITUTION_KINDS else None
     found = catalog.institutions(ctx, kind=kind, cursor=request.query_params.get("cursor"), limit=PLACES)
-    kinds = vocab.INSTITUTION_KINDS
+    there = institution_kinds(ctx)
+    kinds = [one for one in vocab.INSTITUTION_KINDS if one in there]
     return page(request, "institutions.html", page=found, kind=kind, kinds=kinds, name_of=_namer(request))
 
 

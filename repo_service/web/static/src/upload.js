@@ -11,6 +11,7 @@ const CHUNK = 16 * 2 ** 20;
 const AT_ONCE = 3;
 const RETRIES = [0, 1000, 3000, 5000, 10000, 20000, 30000, 60000];
 const ROWS = 300; // files that are shown at once; the others are counted
+const FINAL = new Set([403, 404, 413, 415, 422]); // trying again would end the same
 const POLL = 2000;
 const POLLED = 6; // resources that are asked about in one go
 
@@ -47,6 +48,7 @@ function desk(root) {
   const all = button(say.pauseAll, say.pauseAll, () => toggleAll());
   all.hidden = true;
   const unfinished = new Unfinished(owner, given.endpoint, say);
+  root.classList.add("flow");
   root.append(unfinished.section, dropZone(), problems, bar(), list);
 
   uppy.on("file-added", (file) => {
@@ -62,10 +64,18 @@ function desk(root) {
   });
   uppy.on("upload-pause", (file, paused) => row(file).show(paused ? "paused" : "sending"));
   uppy.on("upload-retry", (file) => row(file).show("sending"));
-  uppy.on("upload-error", (file, error, response) => row(file).show("failed", reason(error, response)));
+  uppy.on("upload-error", (file, error, response) => {
+    const final = FINAL.has(response?.status);
+    row(file).show(final ? "refused" : "failed", reason(response));
+    tell();
+  });
   uppy.on("upload-success", (file, response) => {
     const resource = response.body?.xhr?.getResponseHeader("Xuehai-Resource");
-    if (resource) row(file).received(resource);
+    if (resource) {
+      const other = [...rows.values()].find((one) => one.resource === resource);
+      if (other) other.over = false; // its steps have become more
+      row(file).received(resource, !other);
+    }
     tell();
   });
   uppy.on("restriction-failed", (file, error) => problem(file ? `${file.name}: ${error.message}` : error.message));
@@ -187,7 +197,7 @@ function desk(root) {
     problems.append(notice);
   }
 
-  function reason(error, response) {
+  function reason(response) {
     const text = response?.body?.xhr?.responseText;
     try {
       const said = JSON.parse(text);

@@ -1,7 +1,7 @@
 // One file in the list of uploads: its bar, what can be done with it, and, once it is received, the steps of its resource.
 import { size } from "./uploadwords.js";
 
-const TONES = { sending: "busy", stored: "ok", failed: "bad", paused: "warn" };
+const TONES = { sending: "busy", stored: "ok", failed: "bad", refused: "bad", paused: "warn" };
 
 let count = 0;
 
@@ -32,13 +32,14 @@ export class Row {
     this.show("waiting");
   }
 
-  // state: waiting, sending, paused, stored or failed.
+  // state: waiting, sending, paused, stored, failed (worth another try) or refused.
   show(state, note = "") {
     const pressed = Object.values(this.buttons).find((one) => one === document.activeElement);
     this.state = state;
     this.tag.textContent = this.say[state];
     this.tag.className = `tag ${TONES[state] ?? ""}`;
-    this.item.classList.toggle("bad", state === "failed");
+    this.item.classList.toggle("bad", state === "failed" || state === "refused");
+    this.bar.hidden = state === "stored" || state === "refused";
     this.note.textContent = note;
     this.note.hidden = !note;
     this.buttons.pause.hidden = state !== "sending" && state !== "waiting";
@@ -54,8 +55,10 @@ export class Row {
     this.far.textContent = bytes < all ? this.say.of(size(bytes), size(all)) : size(all);
   }
 
-  received(resource) {
+  // shown: whether the steps of this resource are to be seen here, and not at another of its files.
+  received(resource, shown) {
     this.resource = resource;
+    this.over = !shown;
     this.link.href = `/resources/${resource}`;
     this.bar.value = 1;
     this.show("stored");
@@ -72,6 +75,7 @@ export class Row {
     drawn.removeAttribute("id");
     for (const named of drawn.querySelectorAll("[id]")) rename(named, drawn, this.item.firstChild.id);
     for (const form of drawn.querySelectorAll("form")) form.remove(); // a retry leaves this page: it is offered at the resource
+    if (!busy && !drawn.querySelector(".bad")) for (const work of drawn.querySelectorAll(".work")) work.remove(); // all is well
     if (drawn.innerHTML !== this.drawn) {
       this.drawn = drawn.innerHTML;
       this.steps.replaceChildren(drawn);
