@@ -1,6 +1,7 @@
 """The doctor finds each fault by its kind, finds nothing where nothing is wrong, and mends what it may."""
 
 import hashlib
+import threading
 from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
@@ -169,6 +170,25 @@ def test_bytes_on_their_way_are_no_fault(stocked: Stocked) -> None:
         session.execute(update(Job).values(lease_until=stocked.ctx.clock() + timedelta(minutes=1)))
     stray_blob(stocked)
     assert doctor.examine(stocked.ctx) == []
+
+
+def test_work_that_goes_on_meanwhile_is_no_fault(stocked: Stocked) -> None:
+    giver, stop = support.institution(stocked.ctx, "second"), threading.Event()
+
+    def deposit_on() -> None:
+        number = 0
+        while not stop.is_set():
+            number += 1
+            support.deposit(stocked.ctx, giver, f"lesson-{number}.md", f"# 第{number}课\n\n内容\n".encode())
+
+    work = threading.Thread(target=deposit_on)
+    work.start()
+    try:
+        found = [doctor.examine(stocked.ctx) for _ in range(8)]
+    finally:
+        stop.set()
+        work.join()
+    assert found == [[]] * 8
 
 
 @pytest.mark.parametrize(("kind", "break_it", "mendable"), FAULTS, ids=lambda value: getattr(value, "__name__", None))
