@@ -144,5 +144,5 @@ def test_a_refusal_says_why(site: Site, desk: Page, tmp_path: Path) -> None:
     desk.locator("#upload input[type=file]").first.set_input_files([folder / "setup.exe", folder / "b.md"])
     expect(desk.locator(".upload .tag.ok")).to_have_count(1)
     expect(desk.locator(".upload.bad .upload-note")).not_to_be_empty()
-    expect(desk.get_by_role("button", name="再试一次：setup.exe")).to_be_visible()
+    expect(desk.get_by_role("button", name="移除：setup.exe")).to_be_visible()
     assert [one.title for one in site.resources()] == ["b"]
