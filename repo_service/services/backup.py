@@ -14,15 +14,11 @@ from repo_service.db import Database
 from repo_service.errors import Conflict, Misconfigured
 from repo_service.migrations import run
 from repo_service.services import backup_folder, invariants
-from repo_service.services.backup_folder import DATABASE, FORMAT, MANIFEST, SUMS, Advance, Outcome, place_of
+from repo_service.services.backup_folder import DATABASE, FORMAT, MANIFEST, SUMS, Advance, Outcome, place_of, silent
 from repo_service.storage.port import BLOBS, ObjectMissing
 
 
-def _silent(_done: int, _total: int) -> None:
-    pass
-
-
-def backup(ctx: Context, folder: Path, advance: Advance = _silent) -> Outcome:
+def backup(ctx: Context, folder: Path, advance: Advance = silent) -> Outcome:
     """Write a backup into an empty folder while everything runs on.
 
     The database comes first: blobs are immutable, and one that loses its last reference afterwards rests in
@@ -48,7 +44,7 @@ def backup(ctx: Context, folder: Path, advance: Advance = _silent) -> Outcome:
     return outcome
 
 
-def verify(folder: Path, advance: Advance = _silent) -> Outcome:
+def verify(folder: Path, advance: Advance = silent) -> Outcome:
     """Read a whole backup again: every hash, the database's own check, its audit trail, and that nothing is lacking.
 
     Raises Invalid (``backup_unreadable``) when the folder is no complete backup that this program can read.
@@ -72,7 +68,7 @@ def verify(folder: Path, advance: Advance = _silent) -> Outcome:
     return outcome
 
 
-def verify_live(ctx: Context, advance: Advance = _silent) -> Outcome:
+def verify_live(ctx: Context, advance: Advance = silent) -> Outcome:
     """The same of the installation itself: every blob's bytes, the database's own check, the audit trail."""
     outcome = Outcome()
     if ctx.db.is_sqlite:

@@ -31,6 +31,10 @@ _SUM = re.compile(r"([0-9a-f]{64})  (xuehai\.db|blobs/[0-9a-f]{2}/[0-9a-f]{64})"
 Advance = Callable[[int, int], None]  # done, in all
 
 
+def silent(_done: int, _total: int) -> None:
+    """Nobody wants to know how far it is."""
+
+
 @dataclass(slots=True)
 class Outcome:
     """What was carried or checked, and what is wrong with it, one sentence each."""

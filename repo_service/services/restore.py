@@ -15,15 +15,11 @@ from repo_service.migrations import run
 from repo_service.models import Blob, File, IndexState, Job, Lease, Upload
 from repo_service.policy import OPERATOR
 from repo_service.services import audit, backup_folder
-from repo_service.services.backup_folder import CHUNK, DATABASE, Advance, Outcome
+from repo_service.services.backup_folder import CHUNK, DATABASE, Advance, Outcome, silent
 from repo_service.storage.port import STAGING
 
 
-def _silent(_done: int, _total: int) -> None:
-    pass
-
-
-def restore(ctx: Context, folder: Path, advance: Advance = _silent) -> Outcome:
+def restore(ctx: Context, folder: Path, advance: Advance = silent) -> Outcome:
     """Bring back a backup; what is wrong with a blob is told, and the others come. The index is left to the caller.
 
     The database is moved into place last: an interrupted restore is simply begun again. Raises Conflict
