@@ -19,6 +19,7 @@ _TAGS = frozenset({
     "i", "u", "s", "del", "ins", "sup", "sub", "code", "kbd", "samp", "abbr",
 })
 # fmt: on
+_DEEPEST = 4
 _FRONT_MATTER = re.compile(r"\A---[ \t]*\n.*?\n(?:---|\.\.\.)[ \t]*(?:\n|\Z)", re.DOTALL)
 _DIRECTIVE = re.compile(
     r"^(bg|left|right|fit|cover|contain|auto|vertical|(w|h|width|height|left|right):?[\d.a-z%]*|[\d.%]+)$"
@@ -37,7 +38,7 @@ class Section:
 
 
 def render(source: str) -> tuple[str, list[Section]]:
-    """A sanitised HTML fragment (headings from ``h2`` down, ids ``section-N``) and the text under each heading.
+    """A sanitised HTML fragment (headings ``h2`` to ``h4``, ids ``section-N``) and the text under each heading.
 
     Pictures are not fetched: their description stands in their place. Front matter is left out.
     """
@@ -85,15 +86,19 @@ def sanitise(html: str, marker: str = "-") -> str:
 
 
 def _sections(tokens: Sequence[Token], marker: str) -> list[Section]:
-    """Number the headings in place, one level down since the page has its own first heading, and collect the text."""
+    """Number the headings in place and collect the text.
+
+    Levels that the text uses become h2 to h4: the page has its own first heading, and slides skip levels.
+    """
     sections = [Section(0, "")]
+    levels = sorted({token.tag for token in tokens if token.type == "heading_open"})
     for position, token in enumerate(tokens):
         if token.type == "heading_open":
             heading = _heading_text(tokens[position + 1])
             sections.append(Section(len(sections), heading))
             token.attrSet("id", f"{marker}section-{len(sections) - 1}")
         if token.type in ("heading_open", "heading_close"):
-            token.tag = f"h{min(6, int(token.tag[1]) + 1)}"
+            token.tag = f"h{min(_DEEPEST, 2 + levels.index(token.tag))}"
         if token.type == "inline":
             _replace_pictures(token)
             if tokens[position - 1].type != "heading_open":
