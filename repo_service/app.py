@@ -12,6 +12,7 @@ from fastapi.openapi.utils import get_openapi
 from fastapi.routing import APIRoute, iter_route_contexts
 from starlette.responses import Response
 from starlette.staticfiles import StaticFiles
+from starlette.types import Scope
 
 from repo_service.api import (
     accounts,
@@ -30,7 +31,7 @@ from repo_service.api import (
 from repo_service.api.answers import UUID
 from repo_service.api.deps import PUBLIC_ROUTE, Ctx, Guard, SecretAddress
 from repo_service.api.errors import Problem
-from repo_service.api.frame import Frame, Traffic, hosts_of, site_headers
+from repo_service.api.frame import Compression, Frame, Traffic, hosts_of, site_headers
 from repo_service.context import Context
 from repo_service.policy import ANONYMOUS
 from repo_service.services.media import open_file
@@ -60,6 +61,17 @@ DESCRIPTION = (
 )
 
 
+class Assets(StaticFiles):
+    """Built files. One that is asked for with its stamp never changes under that address."""
+
+    async def get_response(self, path: str, scope: Scope) -> Response:
+        """The file with how long it may be kept."""
+        response = await super().get_response(path, scope)
+        stamped = scope.get("query_string", b"").startswith(b"v=")
+        response.headers["Cache-Control"] = f"public, max-age={'31536000, immutable' if stamped else '3600'}"
+        return response
+
+
 class Unguarded(Exception):
     """Routes that declare no right; the application does not start with them."""
 
@@ -82,11 +94,12 @@ def create_app(ctx: Context) -> FastAPI:
     app.include_router(uploads.router, include_in_schema=False)
     app.include_router(_openapi_router())
     app.include_router(pages.router, include_in_schema=False)
-    app.mount("/static", StaticFiles(directory=STATIC), name="static")
+    app.mount("/static", Assets(directory=STATIC), name="static")
     errors.install(app, pages.error_page)
     check_guards(app)
     app.openapi = lambda: described(app)  # type: ignore[method-assign]
     settings = ctx.settings
+    app.add_middleware(Compression)
     app.add_middleware(
         Frame,
         hosts=hosts_of(settings.public_url),

@@ -6,6 +6,7 @@ from typing import Annotated
 from urllib.parse import urlsplit
 
 from fastapi import Depends, Request
+from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
 
 from repo_service.context import Context
@@ -37,30 +38,41 @@ def context(request: Request) -> Context:
     return ctx
 
 
-Ctx = Annotated[Context, Depends(context)]
+async def _context(request: Request) -> Context:
+    """The same without a thread: what costs nothing must not wait for one."""
+    return context(request)
 
 
-def identity(request: Request, ctx: Ctx) -> Identity:
+Ctx = Annotated[Context, Depends(_context)]
+
+
+async def identity(request: Request, ctx: Ctx) -> Identity:
     """Who asks, by ``Authorization: Bearer KEY`` or by session cookie.
 
     A wrong key is refused; a cookie whose session has ended is a visitor like any other.
     """
     found = Identity()
-    header = request.headers.get("authorization", "")
-    token = request.cookies.get(COOKIE, "")
-    if header:
-        scheme, _, key = header.partition(" ")
-        if scheme.lower() != "bearer":
-            raise Unauthenticated(code="bad_key")
-        found = Identity(accounts.actor_of_key(ctx, key.strip()))
-    elif token:
-        try:
-            actor, session = accounts.session_of(ctx, token)
-            found = Identity(actor, token, session.csrf)
-        except Unauthenticated:
-            found = Identity()
+    if header := request.headers.get("authorization", ""):
+        found = await run_in_threadpool(_by_key, ctx, header)
+    elif token := request.cookies.get(COOKIE, ""):
+        found = await run_in_threadpool(_by_session, ctx, token)
     request.state.identity = found
     return found
+
+
+def _by_key(ctx: Context, header: str) -> Identity:
+    scheme, _, key = header.partition(" ")
+    if scheme.lower() != "bearer":
+        raise Unauthenticated(code="bad_key")
+    return Identity(accounts.actor_of_key(ctx, key.strip()))
+
+
+def _by_session(ctx: Context, token: str) -> Identity:
+    try:
+        actor, session = accounts.session_of(ctx, token)
+    except Unauthenticated:
+        return Identity()
+    return Identity(actor, token, session.csrf)
 
 
 Who = Annotated[Identity, Depends(identity)]
@@ -79,16 +91,16 @@ CurrentActor = Annotated[Actor, Depends(actor)]
 
 
 class Guard:
-    """The right that a route declares. Here the door: signed in, and a key of the right scope; the service decides
+    """The right that a route declares. It is the door: signed in, and a key of the right scope.
 
-    about the thing itself. A start-up check refuses routes without a guard.
+    The service decides about the thing itself. A start-up check refuses routes without a guard.
     """
 
     def __init__(self, action: str) -> None:
         self.action = action
         self.scope, self.allowed = ("read", frozenset({PUBLIC})) if action == PUBLIC else TABLE[action]
 
-    def __call__(self, actor: CurrentActor) -> None:
+    async def __call__(self, actor: CurrentActor) -> None:
         """Refuse who can never do this, whatever the thing is."""
         if PUBLIC in self.allowed:
             return
@@ -101,7 +113,7 @@ class Guard:
 class SecretAddress:
     """Marks routes whose address itself is the right, known to one client alone."""
 
-    def __call__(self) -> None:
+    async def __call__(self) -> None:
         """Nothing to ask: the service looks the secret up."""
 
 
@@ -123,7 +135,11 @@ def locale(request: Request) -> Locale:
     return _accepted(request.headers.get("accept-language", ""))
 
 
-Lang = Annotated[Locale, Depends(locale)]
+async def _locale(request: Request) -> Locale:
+    return locale(request)
+
+
+Lang = Annotated[Locale, Depends(_locale)]
 
 
 def client_address(request: Request) -> str:

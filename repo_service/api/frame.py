@@ -11,9 +11,11 @@ import structlog
 from prometheus_client import CollectorRegistry, Counter, Histogram
 from starlette.datastructures import MutableHeaders
 from starlette.exceptions import HTTPException
+from starlette.middleware.gzip import GZipMiddleware
 from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from repo_service.api.deps import COOKIE
 from repo_service.api.errors import Refusal, answer_plain
 from repo_service.models import new_id
 from repo_service.settings import Settings
@@ -88,7 +90,7 @@ class Frame:
                 else:
                     await answer_plain(Request(scope), refusal)(scope, receive, exchange.send)
             except Exception as error:
-                _log.error("unforeseen", method=scope["method"], path=scope["path"], exc_info=error)
+                _log.error("unforeseen", method=scope["method"], path=_loggable(scope["path"]), exc_info=error)
                 if exchange.status:
                     raise  # half an answer is out: the connection has to break
                 await answer_plain(Request(scope), Refusal(500, "internal"))(scope, receive, exchange.send)
@@ -112,11 +114,26 @@ class Frame:
         _log.info(
             "request",
             method=exchange.method,
-            path=scope["path"],
+            path=_loggable(scope["path"]),
             status=exchange.status,
             ms=round(seconds * 1000, 1),
             address=scope["client"][0] if scope.get("client") else "",
         )
+
+
+class Compression:
+    """gzip for text, where nothing secret can be guessed from lengths: never beside a session, never on files."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._plain = app
+        self._packed = GZipMiddleware(app, minimum_size=1000, compresslevel=5)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request."""
+        if scope["type"] != "http" or scope["path"].startswith(OWN_HEAD) or COOKIE in Request(scope).cookies:
+            await self._plain(scope, receive, send)
+        else:
+            await self._packed(scope, receive, send)
 
 
 class _Exchange:
@@ -151,6 +168,11 @@ class _Exchange:
             headers.setdefault("Cross-Origin-Resource-Policy", "cross-origin")
         for name, value in self._headers.items():
             headers.setdefault(name, value)
+
+
+def _loggable(path: str) -> str:
+    """The path without the secret of an upload's address."""
+    return f"{UPLOADS}/…" if path.startswith(f"{UPLOADS}/") and len(path) > len(UPLOADS) + 1 else path
 
 
 def _bounded(scope: Scope, receive: Receive) -> Receive:

@@ -21,6 +21,7 @@ from repo_service.services.sessions import (
     actor_of_key,
     actor_of_session,
     change_password,
+    count_try,
     session_of,
     sign_in,
     sign_out,
@@ -43,6 +44,7 @@ __all__ = [
 ]
 
 KEY_BYTES = 32
+SIGN_UPS = 60  # from one address in a quarter of an hour
 
 NEEDS_PLACE = frozenset({"uploader", "institution_admin"})
 _EMAIL = re.compile(r"[^\s@,;<>\"']{1,64}@[^\s@,;<>\"']+\.[^\s@,;<>\"'.]+")
@@ -106,8 +108,13 @@ def create_user(
     return made
 
 
-def sign_up(ctx: Context, *, email: str, name: str, password: str) -> User:
-    """Add a learner. Raises Invalid with the fields that are wrong, Conflict ``email_taken``."""
+def sign_up(ctx: Context, *, email: str, name: str, password: str, address: str = "") -> User:
+    """Add a learner. Raises Invalid with the fields that are wrong, Conflict ``email_taken``.
+
+    From one network ``address`` a class of pupils may sign up in a lesson, a machine may not go on: TooMany.
+    """
+    if address:
+        count_try(ctx, (f"sign_up:{address[:100]}",), SIGN_UPS)
     with ctx.db.write() as session:
         made = _add_user(session, ctx, email=email, name=name, password=password)
         audit.record(session, ctx, made.id, "user.sign_up", made.id)

@@ -32,7 +32,7 @@ def sign_in(ctx: Context, *, email: str, password: str, address: str) -> tuple[s
     """
     email = email.strip().lower()
     mine = (f"email:{email[:254]}", f"address:{address[:100]}")
-    attempt = _try(ctx, mine)
+    attempt = count_try(ctx, mine)
     with ctx.db.read() as session:
         user = session.scalar(select(User).where(User.email == email))
     nobodys = _nobodys_hash()  # asked for in any case, so that the first call costs the same for everybody
@@ -59,7 +59,7 @@ def change_password(ctx: Context, actor: Actor, *, old: str, new: str) -> tuple[
     low, high = PASSWORD_LENGTH
     if not low <= len(new) <= high:
         raise Invalid(errors=(("new", "bad_password", ""),))
-    attempt = _try(ctx, (f"password:{actor.id}",))
+    attempt = count_try(ctx, (f"password:{actor.id}",))
     with ctx.db.read() as session:
         user = session.get(User, actor.id)
     if user is None or not _fits(user.password_hash, old):
@@ -110,8 +110,11 @@ def actor_of_user(session: DbSession, user_id: str) -> Actor | None:
     return _actor(user, frozenset({"all"})) if user else None
 
 
-def _try(ctx: Context, subjects: tuple[str, ...]) -> list[str]:
-    """Count one try for each subject before it is made, so that tries at the same time count too; answer its rows."""
+def count_try(ctx: Context, subjects: tuple[str, ...], limit: int = TRIES) -> list[str]:
+    """Count one try for each subject before it is made, so that tries at the same time count too; answer its rows.
+
+    Raises TooMany when a subject had ``limit`` tries in a quarter of an hour.
+    """
     now = ctx.clock()
     with ctx.db.write() as session:
         session.execute(delete(LoginAttempt).where(LoginAttempt.at <= now - TRIES_WINDOW))
@@ -119,7 +122,7 @@ def _try(ctx: Context, subjects: tuple[str, ...]) -> list[str]:
             count, oldest = session.execute(
                 select(func.count(), func.min(LoginAttempt.at)).where(LoginAttempt.subject == subject)
             ).one()
-            if count >= TRIES:
+            if count >= limit:
                 wait = oldest + TRIES_WINDOW - now
                 raise TooMany(code="too_many_tries", retry_after=max(1.0, wait.total_seconds()))
         rows = [LoginAttempt(subject=subject, at=now) for subject in subjects]

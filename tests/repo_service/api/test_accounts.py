@@ -71,6 +71,15 @@ def test_ten_failures_from_an_address_lock_it_for_all_accounts(site: Site) -> No
     assert signed_in(site, address="10.0.0.10")
 
 
+def test_an_address_signs_up_a_class_but_not_without_end(site: Site) -> None:
+    for n in range(accounts.SIGN_UPS):
+        with pytest.raises(Invalid):
+            accounts.sign_up(site.ctx, email=f"n{n}@example.cn", name="", password=PASSWORD, address="10.0.0.1")
+    with pytest.raises(TooMany):
+        accounts.sign_up(site.ctx, email="n@example.cn", name="人", password=PASSWORD, address="10.0.0.1")
+    assert accounts.sign_up(site.ctx, email="n@example.cn", name="人", password=PASSWORD, address="10.0.0.2")
+
+
 def test_success_does_not_count_as_a_failure(site: Site) -> None:
     signed_up(site)
     for _ in range(12):

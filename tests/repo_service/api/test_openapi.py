@@ -133,6 +133,17 @@ def test_answers_are_framed(site: Site) -> None:
     assert forged.headers["x-request-id"] != "a b\tc"
 
 
+def test_text_is_packed_but_not_beside_a_session(site: Site) -> None:
+    client = site.client(**{"Accept-Encoding": "gzip"})
+    assert client.get("/openapi.json").headers["content-encoding"] == "gzip"
+    assert "content-encoding" not in client.get("/openapi.json", headers={"Cookie": "xuehai_session=x"}).headers
+
+
+def test_built_files_with_their_stamp_are_kept_for_ever(site: Site) -> None:
+    kept = [site.client().get(f"/static/icon.svg{query}").headers["cache-control"] for query in ("", "?v=1")]
+    assert kept == ["public, max-age=3600", "public, max-age=31536000, immutable"]
+
+
 @pytest.mark.parametrize(
     ("host", "status"),
     [

@@ -1,4 +1,4 @@
-"""Schemathesis against a real server: whatever the description allows or forbids, no server error, no broken promise."""
+"""Schemathesis against a real server: whatever is sent, no server error and no broken promise of the description."""
 
 import threading
 import time
@@ -22,7 +22,8 @@ from schemathesis.specs.openapi.checks import (
 
 from tests.repo_service.api.conftest import Site
 
-EXAMPLES = 6  # of each operation and role
+EXAMPLES = 15  # of each operation and role
+REACHED = {"": 22, "uploader": 28, "system_admin": 32}  # of about fifty operations, with a success
 CHECKS = [
     not_a_server_error,
     status_code_conformance,
@@ -79,7 +80,16 @@ def description(site: Site, address: str) -> Any:
             for name, value in path_parameters.items()
         }
 
+    def given_by_home(context: Any, body: Any) -> Any:
+        """Records can only be made for an institution that is there."""
+        return (
+            {**body, "institution": "home", "subjects": []}
+            if isinstance(body, dict) and "institution" in body
+            else body
+        )
+
     schema.hook("map_path_parameters")(mixed)
+    schema.hook("map_body")(given_by_home)
     return schema
 
 
@@ -87,8 +97,9 @@ def description(site: Site, address: str) -> Any:
 @pytest.mark.parametrize("who", ["", "uploader", "system_admin"])
 def test_the_api_keeps_its_description(description: Any, site: Site, who: str) -> None:
     headers = {"Authorization": f"Bearer {site.key(who)}"} if who else {}
-    broken: list[str] = []
-    for operation in (found.ok() for found in description.get_all_operations()):
+    broken: list[str] = []  # /readyz is left out: its 503 is what it is there to say
+    reached: set[str] = set()
+    for operation in (found.ok() for found in description.exclude(path="/readyz").get_all_operations()):
 
         @settings(
             max_examples=EXAMPLES,
@@ -99,11 +110,13 @@ def test_the_api_keeps_its_description(description: Any, site: Site, who: str) -
             suppress_health_check=list(HealthCheck),
         )
         @given(operation.as_strategy())
-        def tried(case: Case) -> None:
-            case.call_and_validate(checks=CHECKS, headers=headers)
+        def tried(case: Case[Any]) -> None:
+            if case.call_and_validate(checks=CHECKS, headers=headers).status_code < 300:
+                reached.add(case.operation.label)
 
         try:
             tried()
         except (FailureGroup, Failure) as failure:
             broken.append(f"{operation.method} {operation.path}: {failure}")
     assert broken == [], "\n\n".join(broken)
+    assert len(reached) >= REACHED[who], f"too few operations were got through to: {sorted(reached)}"
