@@ -54,6 +54,8 @@ def upgrade(db: Database) -> bool:
             return False
         from alembic import command
 
+        if db.is_sqlite:
+            Path(str(db.url.database)).chmod(0o600)  # it holds the hashes of passwords and keys
         with _connection(db) as connection:
             command.upgrade(config(connection), "head")
     return True

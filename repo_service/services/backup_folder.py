@@ -127,7 +127,8 @@ def read_snapshot(path: Path, outcome: Outcome) -> list[str]:
 
 
 def settle(path: Path) -> None:
-    """Leave a database that nobody uses as one durable file, without a log beside it."""
+    """Leave a database that nobody uses as one durable file, without a log beside it, for its owner alone."""
+    path.chmod(0o600)
     with closing(sqlite3.connect(path)) as connection:
         connection.execute("PRAGMA journal_mode=DELETE")
     fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)

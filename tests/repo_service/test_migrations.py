@@ -33,6 +33,7 @@ def test_a_second_run_does_nothing(tmp_path: Path) -> None:
     assert run.current(db) is None
     assert run.upgrade(db)
     assert run.current(db) == run.newest()
+    assert (tmp_path / "xuehai.db").stat().st_mode & 0o777 == 0o600
     assert not run.upgrade(db)
     db.close()
 
