@@ -67,6 +67,7 @@ def _open(path: Path) -> Image.Image:
     opened = Image.open(path, formats=FORMATS)
     pixels = opened.width * opened.height
     if pixels > (MAX_JPEG_PIXELS if opened.format == "JPEG" else MAX_PIXELS):
+        opened.close()
         raise IngestError("image_too_large", f"{opened.width} × {opened.height} pixels")
     return opened
 

@@ -17,6 +17,7 @@ MAX_CHARACTERS_A_PAGE = 50_000
 MAX_OUTLINE = 1_000
 READING_WIDTH = 1100
 MAX_PIXELS = 4_000_000
+MAX_SIDE = 8_000  # WebP ends at 16,383
 THUMBNAIL = (640, 854)
 _QUALITY = 80
 _SAMPLED_PAGES = 24
@@ -146,7 +147,7 @@ def _draw_page(
             width, height = page.get_size()
             if not (0 < width < 1e6 and 0 < height < 1e6):
                 return None
-            scale = min(READING_WIDTH / width, (MAX_PIXELS / (width * height)) ** 0.5)
+            scale = min(READING_WIDTH / width, MAX_SIDE / height, (MAX_PIXELS / (width * height)) ** 0.5)
             if width * scale < 1 or height * scale < 1:
                 return None
             picture = page.render(scale=scale, rev_byteorder=True).to_pil().convert("RGB")
