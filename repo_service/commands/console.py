@@ -9,6 +9,7 @@ from typing import Annotated, Any
 
 import orjson
 import typer
+from pydantic import ValidationError
 from rich.console import Console, RenderableType
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.text import Text
@@ -19,7 +20,7 @@ from repo_service.db import Database
 from repo_service.errors import Invalid, Misconfigured, Unavailable, XuehaiError
 from repo_service.migrations import run
 from repo_service.services import seed
-from repo_service.settings import Settings
+from repo_service.settings import PREFIX, Settings
 from repo_service.web.look import Locale
 from repo_service.web.messages import sentence
 
@@ -33,8 +34,9 @@ def read_settings() -> Settings:
     """The settings of the environment; a value that is out of its range is a usage error that names its variable."""
     try:
         return Settings()
-    except ValueError as error:
-        raise Misconfigured(" ".join(str(error).split())) from None
+    except ValidationError as error:
+        wrong = [f"{PREFIX}{'_'.join(map(str, one['loc'])).upper()}: {one['msg']}" for one in error.errors()]
+        raise Misconfigured("; ".join(wrong)) from None
 
 
 @contextmanager

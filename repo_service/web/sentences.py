@@ -23,7 +23,7 @@ GENERAL = {
     "too_many": N_("Too many tries. Nothing is lost. Please wait a while and try again."),
     "unavailable": N_("A part of the service is away for the moment. Nothing is lost. Please try again soon."),
     "lost_lease": N_("Another worker has taken this step over. Nothing is lost and there is nothing to do."),
-    "misconfigured": N_("A setting of this installation is wrong. Nothing was changed. The log says which one."),
+    "misconfigured": N_("A setting of this installation is wrong. Nothing was changed."),
     "unknown_host": N_("This server does not answer under that name. Use the address that your operator gave you."),
     "address_refused": N_("This address may not be used here. Nothing was changed."),
 }
