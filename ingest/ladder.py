@@ -14,6 +14,7 @@ from ingest.plans import AudioTrack, Ladder, Rendition
 from ingest.sandbox import Limits
 
 _MEMORY = 4 * 2**30
+_PLAYLIST_BYTES = 8 * 2**20  # twelve hours are a twentieth of it
 _PLAYLIST = "application/vnd.apple.mpegurl"
 
 
@@ -81,7 +82,9 @@ def make(source: Source, ladder: Ladder, duration: float, around: Surroundings) 
 
 def _segments(folder: Path, name: str) -> Segments:
     playlist = folder / f"{name}.m3u8"
-    return read_playlist(playlist.read_text(encoding="utf-8")) if playlist.is_file() else Segments((), ())
+    if not playlist.is_file() or playlist.stat().st_size > _PLAYLIST_BYTES:
+        return Segments((), ())
+    return read_playlist(playlist.read_text(encoding="utf-8", errors="replace"))
 
 
 def products_of(made: Made, fps: float) -> list[Product]:

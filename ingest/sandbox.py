@@ -3,9 +3,11 @@
 Paths inside the box are the paths outside it, so that a command line is the same in both modes.
 """
 
+import contextlib
 import json
 import os
 import shutil
+import stat
 import subprocess
 import sys
 import tempfile
@@ -15,6 +17,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from ingest.errors import IngestError
+from ingest.onlyone import seccomp_filter
 from ingest.watch import Completed, Guard, Limits, Watched
 
 __all__ = ["Completed", "Limits", "Sandbox"]
@@ -25,7 +28,7 @@ Poll = Callable[[], None]
 _PATH = "/usr/local/bin:/usr/bin:/bin"
 _ENVIRONMENT = {"PATH": _PATH, "LANG": "C.UTF-8", "LC_ALL": "C.UTF-8", "TZ": "UTC", "TMPDIR": "/tmp", "HOME": "/tmp"}  # noqa: S108
 _TEMPORARY_BYTES = 256 * 2**20
-_BACKSTOP_PROCESSES = 1024  # the precise count is kept by Guard; the kernel does not count for root
+_THREADS = 512  # the kernel counts threads as processes, and neither of root; `Guard` counts processes
 _READABLE = (
     "/etc/alternatives",
     "/etc/fonts",
@@ -42,7 +45,7 @@ _ISOLATION = (
     "--cap-drop",
     "ALL",
 )
-_CRASH_STATUS = 128  # 128 + signal, as bubblewrap and shells report it
+_NOBODY = 65534
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +53,8 @@ class Sandbox:
     """Runs programs, and parsers of uploaded bytes, where they see their inputs, one output folder and nothing else.
 
     ``bubblewrap`` is a box without network, with its own processes and files. ``limits`` only bounds what a child
-    may use: the operator chooses it, loudly, where the kernel or the container refuses bubblewrap.
+    may use, and takes a child of root to a user without rights where the files allow it: the operator chooses it,
+    loudly, where the kernel or the container refuses bubblewrap.
     """
 
     mode: Mode = "bubblewrap"
@@ -131,28 +135,48 @@ class Sandbox:
         wrapper = "bwrap" if boxed else "setpriv"
         if shutil.which(wrapper, path=_PATH) is None:
             raise IngestError("sandbox_unavailable", f"{wrapper} is not installed", retryable=True)
-        status_read, status_write = os.pipe()
-        with tempfile.TemporaryFile() as given, os.fdopen(status_read, "rb", buffering=0) as status:
-            given.write(stdin)
-            given.seek(0)
+        boxed_filter = seccomp_filter() if boxed and limits.processes == 1 else b""
+        with contextlib.ExitStack() as stack:
+            status = _Pipe(stack)
+            given, syscalls = _temporary(stack, stdin), _temporary(stack, boxed_filter)
             if boxed:
-                prefix = ["bwrap", "--json-status-fd", str(status_write), *_box([*folders, *inputs], output)]
+                told = ["--json-status-fd", str(status.write), *(["--seccomp", str(syscalls)] if boxed_filter else [])]
+                prefix = ["bwrap", *told, *_box([*folders, *inputs], output)]
             else:
-                prefix = ["setpriv", "--no-new-privs", "--pdeathsig", "KILL"]
-            try:
-                process = subprocess.Popen(
-                    [*prefix, *_limited(limits, boxed), *argv],
-                    stdin=given,
-                    stdout=subprocess.PIPE,
-                    stderr=subprocess.PIPE,
-                    env=_ENVIRONMENT,
-                    cwd=output or "/",
-                    pass_fds=(status_write,) if boxed else (),
-                    start_new_session=True,
-                )
-            finally:
-                os.close(status_write)
-            return Watched(process, status, Guard(limits, output, boxed), on_line, poll).to_the_end()
+                prefix = ["setpriv", "--no-new-privs", "--pdeathsig", "KILL", *_own_user([*folders, *inputs], output)]
+            process = subprocess.Popen(
+                [*prefix, *_limited(limits, boxed), *argv],
+                stdin=given,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                env=_ENVIRONMENT,
+                cwd=output or "/",
+                pass_fds=(status.write, syscalls) if boxed else (),
+                start_new_session=True,
+            )
+            status.close_write()
+            return Watched(process, status.read, Guard(limits, output, boxed), on_line, poll).to_the_end()
+
+
+class _Pipe:
+    """A pipe whose end for writing is given away."""
+
+    def __init__(self, stack: contextlib.ExitStack) -> None:
+        read, self.write = os.pipe()
+        self._given = stack.enter_context(os.fdopen(self.write, "wb", buffering=0))
+        self.read = stack.enter_context(os.fdopen(read, "rb", buffering=0))
+
+    def close_write(self) -> None:
+        """Let reading end when the child ends."""
+        self._given.close()
+
+
+def _temporary(stack: contextlib.ExitStack, data: bytes) -> int:
+    """The descriptor of a nameless file with these bytes, at its beginning."""
+    file = stack.enter_context(tempfile.TemporaryFile(buffering=0))  # noqa: SIM115 - the stack closes it
+    file.write(data)
+    file.seek(0)
+    return file.fileno()
 
 
 def _limited(limits: Limits, boxed: bool) -> list[str]:
@@ -166,7 +190,7 @@ def _limited(limits: Limits, boxed: bool) -> list[str]:
         "--core=0",
     ]
     if boxed:  # outside a user namespace this would count the operator's other processes
-        command.append(f"--nproc={max(_BACKSTOP_PROCESSES, limits.processes)}")
+        command.append(f"--nproc={_THREADS + limits.processes}")
     return [*command, "--", "nice", "-n", str(limits.nice)]
 
 
@@ -189,6 +213,25 @@ def _box(readable: Sequence[Path], output: Path | None) -> list[str]:
         command += ["--bind", str(output.absolute()), str(output.absolute()), "--chdir", str(output.absolute())]
     # The roots of the box are memory: without these a child could fill it outside every limit.
     return [*command, "--remount-ro", "/", "--remount-ro", "/dev", "--"]
+
+
+def _own_user(readable: Sequence[Path], output: Path | None) -> list[str]:
+    """Options of setpriv that take a child of root to a user who owns nothing but the output, where it can work so."""
+    if os.geteuid() != 0 or not all(_open_to_others(path) for path in readable):
+        return []
+    if output is not None:
+        if not all(parent.stat().st_mode & stat.S_IXOTH for parent in output.absolute().parents):
+            return []
+        for path in (output, *output.rglob("*")):
+            os.chown(path, _NOBODY, _NOBODY, follow_symlinks=False)
+    return ["--reuid", str(_NOBODY), "--regid", str(_NOBODY), "--clear-groups"]
+
+
+def _open_to_others(path: Path) -> bool:
+    """Whether a stranger may read a file, or list a folder, and reach it."""
+    needed = stat.S_IROTH | (stat.S_IXOTH if path.is_dir() else 0)
+    reachable = all(parent.stat().st_mode & stat.S_IXOTH for parent in path.absolute().parents)
+    return reachable and path.stat().st_mode & needed == needed
 
 
 def _interpreter() -> list[str]:

@@ -15,15 +15,20 @@ from typing import IO, Any, Protocol
 from ingest.errors import IngestError
 
 _TICK_SECONDS = 0.2
+_SHORT_TICK_SECONDS = 0.05  # for what may fork
 _STDERR_KEPT = 16 * 1024
 _LINE_MAX = 64 * 1024
 _GRACE_SECONDS = 5.0
+_HIDDEN = 2**62
 _PAGE = os.sysconf("SC_PAGE_SIZE")
 
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What a child and all that it starts may use. Seconds and bytes; ``answer`` bounds standard output."""
+    """What a child and all that it starts may use. Seconds and bytes; ``answer`` bounds standard output.
+
+    With one process, as by default, the kernel lets it start threads only.
+    """
 
     wall: float = 60.0
     cpu: float = 60.0
@@ -31,7 +36,7 @@ class Limits:
     output: int = 2**30
     files: int = 20_000
     open_files: int = 256
-    processes: int = 64
+    processes: int = 1
     answer: int = 64 * 2**20
     nice: int = 5
 
@@ -117,10 +122,11 @@ class Watched:
         """Read what it says, hold it to the guard's limits, and leave nothing of it running."""
         process, guard = self.process, self.guard
         try:
+            tick = _TICK_SECONDS if guard.limits.processes == 1 else _SHORT_TICK_SECONDS
             checked = 0.0
             while not self._ended():
-                self._read(_TICK_SECONDS)
-                if time.monotonic() - checked < _TICK_SECONDS:
+                self._read(tick)
+                if time.monotonic() - checked < tick:
                     continue
                 if self.poll is not None:
                     self.poll()
@@ -143,7 +149,8 @@ class Watched:
         if self.guard.boxed and "exit-code" not in self._status():
             raise IngestError("sandbox_unavailable", stderr or f"bwrap: status {code}", retryable=True)
         status = code if code >= 0 else 128 - code
-        if status == 128 + signal.SIGKILL and self.cpu_seconds >= 0.9 * self.guard.limits.cpu:
+        allowed = self.guard.limits.cpu  # the kernel counts by ticks, so it may be a little early
+        if status == 128 + signal.SIGKILL and self.cpu_seconds >= max(allowed - 1, 0.8 * allowed):
             raise IngestError("took_too_long", f"{self.cpu_seconds:.0f} s of CPU")
         wall = time.monotonic() - self.guard.started
         return Completed(status, bytes(self.stdout), stderr, self.cpu_seconds, wall)
@@ -159,20 +166,16 @@ class Watched:
 
     def _kill(self) -> None:
         """End the child with all that it started, and come back when they are gone."""
+        first = self._status().get("child-pid", 0)
         if self.process.returncode is not None and self.guard.boxed:
             return  # the box ended with its first process, and everything in it
-        members = self._members()
+        for pid in [first] if first else self._members():
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
         with contextlib.suppress(ProcessLookupError):
             os.killpg(self.process.pid, signal.SIGKILL)
         deadline = time.monotonic() + _GRACE_SECONDS
-        while members and time.monotonic() < deadline:
-            for pid in members:
-                with contextlib.suppress(ProcessLookupError):
-                    os.kill(pid, signal.SIGKILL)
-            time.sleep(0.002)
-            self._ended()  # reaps: a zombie still counts as a member
-            members = self._members()
-        while not self._ended():
+        while not self._ended() or (first and Path(f"/proc/{first}").exists() and time.monotonic() < deadline):
             time.sleep(0.002)
 
     def _members(self) -> list[int]:
@@ -251,17 +254,22 @@ def _resident(pid: int) -> int:
 
 
 def _usage(folder: Path) -> tuple[int, int]:
-    """Declared bytes and number of entries below a folder."""
+    """Declared bytes and number of entries below a folder; one that hides its content is beyond every cap."""
     size = files = 0
-    with contextlib.suppress(OSError), os.scandir(folder) as entries:
-        for entry in entries:
-            files += 1
-            with contextlib.suppress(OSError):
-                if entry.is_dir(follow_symlinks=False):
-                    below = _usage(Path(entry.path))
-                    size, files = size + below[0], files + below[1]
-                else:
-                    size += entry.stat(follow_symlinks=False).st_size
+    try:
+        with os.scandir(folder) as entries:
+            for entry in entries:
+                files += 1
+                with contextlib.suppress(FileNotFoundError):
+                    if entry.is_dir(follow_symlinks=False):
+                        below = _usage(Path(entry.path))
+                        size, files = size + below[0], files + below[1]
+                    else:
+                        size += entry.stat(follow_symlinks=False).st_size
+    except PermissionError:
+        return _HIDDEN, files
+    except FileNotFoundError:
+        return size, files
     return size, files
 
 
@@ -273,5 +281,7 @@ def _tidy(folder: Path | None) -> None:
         for name in (*folders, *files):
             path = Path(where, name)
             mode = path.lstat().st_mode
-            if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):
+            if stat.S_ISDIR(mode):
+                path.chmod(0o700)  # entered next, and removed one day
+            elif not stat.S_ISREG(mode):
                 path.unlink()
