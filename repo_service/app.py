@@ -1,6 +1,7 @@
 """The two ASGI applications: the site with its API, and the content origin where courseware may run."""
 
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
 from importlib.metadata import version
 from pathlib import Path
 from typing import Annotated
@@ -10,6 +11,7 @@ from fastapi import Path as PathParameter
 from fastapi.dependencies.models import Dependant
 from fastapi.openapi.utils import get_openapi
 from fastapi.routing import APIRoute, iter_route_contexts
+from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
 from starlette.staticfiles import StaticFiles
 from starlette.types import Scope
@@ -35,6 +37,7 @@ from repo_service.api.frame import Compression, Frame, Traffic, hosts_of, site_h
 from repo_service.context import Context
 from repo_service.policy import ANONYMOUS
 from repo_service.services.media import open_file
+from repo_service.services.opens import Opens
 from repo_service.web import pages
 
 STATIC = Path(pages.__file__).parent / "static"
@@ -85,6 +88,7 @@ def create_app(ctx: Context) -> FastAPI:
         docs_url=None,
         redoc_url=None,
         openapi_url=None,
+        lifespan=_lifespan,
     )
     app.state.ctx = ctx
     app.state.traffic = Traffic()
@@ -171,6 +175,14 @@ def described(app: FastAPI) -> dict[str, object]:
         schema["security"] = [{}, {"key": []}]
         app.openapi_schema = schema
     return app.openapi_schema
+
+
+@asynccontextmanager
+async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
+    yield
+    tally = getattr(app.state, "opens", None)
+    if isinstance(tally, Opens):
+        await run_in_threadpool(tally.flush)
 
 
 def _openapi_router() -> APIRouter:

@@ -13,6 +13,7 @@ from repo_service.context import Context
 from repo_service.errors import Forbidden, Unauthenticated
 from repo_service.policy import ANONYMOUS, PUBLIC, TABLE, Actor, in_scope
 from repo_service.services import accounts
+from repo_service.services.opens import Opens
 from repo_service.services.sessions import SESSION_LIFE
 from repo_service.web.look import LOCALES, Locale
 
@@ -140,6 +141,15 @@ async def _locale(request: Request) -> Locale:
 
 
 Lang = Annotated[Locale, Depends(_locale)]
+
+
+def opened(request: Request, resource_id: str) -> None:
+    """Count that somebody opened the page of a resource."""
+    state = request.app.state
+    if not hasattr(state, "opens"):
+        state.opens = Opens(context(request))
+    tally: Opens = state.opens
+    tally.note(resource_id, request.headers.get("user-agent", ""))
 
 
 def client_address(request: Request) -> str:

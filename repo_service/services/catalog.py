@@ -234,7 +234,7 @@ def passage_view(row: Passage) -> PassageView:
 
 def _giver(session: Session, actor: Actor, slug: str) -> Institution:
     """The institution that a new record belongs to, when the actor may give in its name."""
-    found = session.scalar(select(Institution).where(Institution.slug == slug))
+    found = session.scalar(select(Institution).where(or_(Institution.slug == slug, Institution.id == slug)))
     if found is None:
         require(actor, "account.use")
         raise Invalid(errors=(("institution", "unknown_institution", slug),))

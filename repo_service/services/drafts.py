@@ -1,9 +1,8 @@
 """What people may say about a resource: the fields of POST and PATCH with their limits, for API, pages and imports."""
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, GetCoreSchemaHandler
-from pydantic_core import CoreSchema, core_schema
 
 from repo_service import vocab
 
@@ -14,9 +13,9 @@ class OneOf:
     def __init__(self, *words: str) -> None:
         self.words = words
 
-    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> Any:
         """A plain enumeration, in JSON Schema too."""
-        return core_schema.literal_schema(list(self.words))
+        return handler.generate_schema(Literal[self.words])
 
 
 def _unique(value: object) -> object:
@@ -39,7 +38,7 @@ Code = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9./=+-]{0,59}$")]
 Codes = Annotated[list[Code], Field(max_length=20, description="Subject codes"), BeforeValidator(_unique)]
 Level = Annotated[str, OneOf("", *vocab.LEVELS)]
 Year = Annotated[int, Field(ge=1000, le=2999)]
-Slug = Annotated[str, Field(max_length=80, pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$")]
+Slug = Annotated[str, Field(max_length=80, pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$", description="Slug or id")]
 
 
 class ResourceChanges(BaseModel):

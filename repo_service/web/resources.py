@@ -6,7 +6,7 @@ from fastapi import APIRouter, Request
 from markupsafe import Markup
 from starlette.responses import Response
 
-from repo_service.api.deps import PUBLIC_ROUTE, Ctx, CurrentActor
+from repo_service.api.deps import PUBLIC_ROUTE, Ctx, CurrentActor, opened
 from repo_service.context import Context
 from repo_service.policy import Actor
 from repo_service.services import catalog, curation
@@ -27,6 +27,8 @@ def resource(request: Request, ctx: Ctx, actor: CurrentActor, resource_id: str) 
     shown = _stage(request, ctx, actor, record, stage, passages)
     if request.headers.get("hx-target") == "section#leaf":
         return page(request, "stage/leaf.html", record=record, play=record.playback, **shown)
+    if not record.can:
+        opened(request, record.id)
     files = reading.downloads(record, desk=bool(record.can))
     return page(
         request,

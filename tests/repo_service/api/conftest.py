@@ -20,6 +20,7 @@ from repo_service.migrations import run
 from repo_service.models import Blob, File, Institution, Resource, User
 from repo_service.policy import OPERATOR
 from repo_service.services import accounts, seed
+from repo_service.services.opens import Opens
 from repo_service.settings import Settings
 from repo_service.vocab import STATES
 from tests import support
@@ -119,6 +120,7 @@ def application(seeded: Path) -> FastAPI:
 def site(ctx: Context, application: FastAPI) -> Site:
     """Two institutions; one person for each role, the members of the home institution and an uploader of the other."""
     application.state.ctx = ctx
+    application.state.opens = Opens(ctx)
     home = support.institution(ctx, "home", name="郑州职业学院", kind="vocational_school")
     other = support.institution(ctx, "other", name="郑州图书馆", kind="library")
     made = Site(ctx, application, home, other)
