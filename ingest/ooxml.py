@@ -83,9 +83,9 @@ def _slide(archive: Archive, name: str, root: etree._Element) -> dict[str, Any]:
             shapes = (shape for shape in part.iter(f"{_P}sp") if _placeholder(shape) == "body")
             notes.extend(line for shape in shapes for line in _paragraphs(shape))
     return {
-        "title": repair.clean(" ".join(title)).replace("\n", " "),
-        "text": repair.clean("\n".join(body)),
-        "notes": repair.clean("\n".join(notes)),
+        "title": repair.clean(" ".join(title), typeset=False).replace("\n", " "),
+        "text": repair.clean("\n".join(body), typeset=False),
+        "notes": repair.clean("\n".join(notes), typeset=False),
     }
 
 

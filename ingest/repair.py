@@ -20,6 +20,7 @@ _WIDE = (
     "\u2e80-\u2fdf\u3001-\u303f\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\uff01-\uff60\U00020000-\U0003ffff"
 )
 _TYPESET_SPACE = re.compile(f"(?<=[{_WIDE}]) +(?=[{_WIDE}])")
+_SPACED_OUT = re.compile(f"(?<![{_WIDE}])(?:[{_WIDE}] +){{2,}}[{_WIDE}](?![{_WIDE}])")
 _NUMBERED = re.compile("(第 ?[一二三四五六七八九十百零〇0-9]{1,5} ?[章节節講讲课課回部篇编編条條单]元?) +(?=\\S)")
 _LEADERS = re.compile(r"(?:\s?[.·…]){5,}\s*")
 _HYPHEN = re.compile("(?<=[a-z])[-\u2010\x02\ufffe]\n(?=[a-z])")
@@ -35,13 +36,15 @@ _PRIVATE = re.compile("[\ue000-\uf8ff\U000f0000-\U0010ffff]")
 def clean(text: str, *, typeset: bool = True) -> str:
     """Characters, spaces and lines repaired; lines stay lines. ``\\n`` ends a line.
 
-    ``typeset``: spaces between hanzi come from a layout and are taken out; in text that was typed they are meant.
+    ``typeset``: spaces between hanzi come from a layout and are taken out; in text that was typed they are meant,
+    unless they set characters apart one by one.
     """
     text = _HYPHEN.sub("", _BREAKS.sub("\n", text))
     text = _SURROGATES.sub("\ufffd", _INVISIBLE.sub("", text))
     text = _PRIVATE.sub("", text).translate(_RADICALS)
     text = _COMPATIBILITY.sub(lambda found: unicodedata.normalize("NFKC", found[0]), text)
     text = _LEADERS.sub(" … ", text)
+    text = _SPACED_OUT.sub(lambda found: found[0].replace(" ", ""), text)
     if typeset:
         text = _NUMBERED.sub(rf"\1{_KEPT}", text)
         text = _TYPESET_SPACE.sub("", text).replace(_KEPT, " ")

@@ -31,6 +31,7 @@ def test_repairs(given_text: str, repaired: str) -> None:
 
 def test_typed_spaces_stay() -> None:
     assert repair.clean("向勇 陈渝  李国良", typeset=False) == "向勇 陈渝 李国良"
+    assert repair.clean("教 育 部 向勇", typeset=False) == "教育部 向勇"
 
 
 @given(st.text())
