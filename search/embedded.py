@@ -7,7 +7,7 @@ from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 
-from search import embedded_query, journal, schema, suggest
+from search import embedded_query, journal, schema
 from search.embedded_search import OneSearch
 from search.engine import Engine, engine_errors, found_count
 from search.errors import NotTheWriter, SearchBroken, SearchUnavailable
@@ -99,13 +99,7 @@ class EmbeddedIndex:
         if engine is None:
             return []
         with self._reading(engine, "cannot complete"):
-            searcher = engine.searchers().resources
-            alive = embedded_query.live(engine.resources.schema)
-            return suggest.complete(
-                prefix,
-                lambda key, most: searcher.terms_with_prefix("complete", key, filter_query=alive, limit=most),
-                limit,
-            )
+            return engine.complete(prefix, limit)
 
     def search(self, query: Query) -> Answer:
         """Answer a query; never fails because of what is in it."""

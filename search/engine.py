@@ -10,9 +10,9 @@ from typing import Any
 
 import tantivy
 
-from search import schema
+from search import schema, suggest
 from search.errors import SearchBroken, SearchUnavailable
-from search.model import Document, Rejected, Tombstone
+from search.model import Document, Rejected, Suggestion, Tombstone
 
 HEAP_BYTES = 64_000_000
 IDS_AT_ONCE = 500
@@ -98,6 +98,27 @@ class Engine:
                     held[found["id"][0]] = found["rev"][0]
         return held
 
+    def complete(self, prefix: str, limit: int) -> list[Suggestion]:
+        """Completions of what was typed, of living documents only; titles that were opened often first."""
+        searcher, layout = self.searchers().resources, self.resources.schema
+        alive = tantivy.Query.term_query(layout, "live", "1")
+
+        def names(beginning: str, most: int) -> list[tuple[str, int]]:
+            """Institutions, subjects and people."""
+            return list(searcher.terms_with_prefix("named", beginning, filter_query=alive, limit=most))
+
+        def titles(beginning: str, most: int) -> list[tuple[str, str]]:
+            """The documents whose title goes on like this."""
+            keys = [key for key, _ in searcher.terms_with_prefix("complete", beginning, limit=suggest.LOOKED_AT)]
+            if not keys:
+                return []
+            holding = tantivy.Query.term_set_query(layout, "complete", keys)
+            hits = searcher.search(holding, limit=most, count=False, order_by_field="most_opened").hits
+            stored = [searcher.doc(address).to_dict() for _, address in hits]
+            return [(found["id"][0], found["label"][0]) for found in stored]
+
+        return suggest.complete(prefix, names, titles, limit)
+
     def apply(self, changes: Sequence[Document | Tombstone], *, check: bool) -> list[Rejected]:
         """Put changes into the writers' batch. ``check``: ignore those older than what is held."""
         newest: dict[str, Document | Tombstone] = {}
@@ -114,12 +135,12 @@ class Engine:
 
     def _put(self, change: Document | Tombstone) -> list[Rejected]:
         resources, passages = self._open_writers()
+        places: list[tantivy.Document] = []
         try:
             if isinstance(change, Tombstone):
-                laid, places = schema.tombstone(change), []
+                laid = schema.tombstone(change)
             else:
-                laid = schema.resource(change)
-                places = [schema.passage(change.id, place, given) for place, given in enumerate(change.passages)]
+                laid, places = schema.resource(change)
         except (ValueError, TypeError, UnicodeError) as error:
             return [Rejected(change.id, str(error))]
         resources.delete_documents_by_term("id", change.id)

@@ -50,7 +50,7 @@ class Document:
     description: str = ""
     keywords: tuple[str, ...] = ()
     people: tuple[str, ...] = ()
-    institution: str = ""
+    institution: str = ""  # a second line may hold its name in another language
     subjects: tuple[str, ...] = ()  # labels, in both languages
     text: str = ""
     facets: Mapping[str, tuple[str, ...]] = field(default_factory=dict)

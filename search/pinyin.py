@@ -33,9 +33,10 @@ def initials(word: str) -> str:
     return "".join(syllable[0] for syllable in of_word(word) if syllable)
 
 
-def pairs(spoken: list[str]) -> list[str]:
+@lru_cache(maxsize=300_000)
+def pairs(spoken: tuple[str, ...]) -> tuple[str, ...]:
     """Neighbouring syllables: what is left equal when a homophone was typed."""
-    return [f"{left}'{right}" for left, right in pairwise(spoken) if left and right]
+    return tuple(f"{left}'{right}" for left, right in pairwise(spoken) if left and right)
 
 
 @lru_cache(maxsize=4096)

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from functools import cache
 
 from search import pinyin
+from search.fields import KEY_SEPARATOR
 from search.fold import fold, fold_with_offsets
-from search.schema import KEY_SEPARATOR
 from search.text import HAN
 
 LONGEST = 6  # syllables of one word
@@ -121,7 +121,7 @@ def respell(text: str, known: Known, vocabulary: Vocabulary) -> Respelled:
         written, syllables = _written(run.group(), known, remembered)
         if written != run.group():
             pieces += (text[at:start], written)
-            sounds += pinyin.pairs(syllables)
+            sounds += pinyin.pairs(tuple(syllables))
             at = end
     return Respelled("".join(pieces) + text[at:], tuple(dict.fromkeys(sounds)))
 

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cache, lru_cache
 from pathlib import Path
+from typing import NamedTuple
 
 import rjieba
 
@@ -28,8 +29,7 @@ _SEPARATORS = re.compile(r"[.\-_/&' :+#]+")
 _UNSEGMENTED = re.compile(r"[\u3040-\u30ff\uac00-\ud7af]")
 
 
-@dataclass(frozen=True, slots=True)
-class Token:
+class Token(NamedTuple):
     """A folded word and where it stands in the source text. ``han``: a Chinese word; ``part``: of a code before it."""
 
     text: str
@@ -41,11 +41,16 @@ class Token:
 
 @dataclass(frozen=True, slots=True)
 class Analysis:
-    """What an engine indexes of one text: words in order, words inside long words, single characters."""
+    """What an engine indexes of one text.
+
+    words in order, words inside long words, single characters, pairs of syllables; ``han``: Chinese words, each once.
+    """
 
     words: list[str]
     parts: list[str]
     chars: list[str]
+    sounds: list[str]
+    han: frozenset[str]
 
 
 @cache
@@ -150,29 +155,30 @@ def subwords(word: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys(taiwan.get(part, part) for part in found if 1 < len(part) < len(word)))
 
 
-def sounds(found: list[Token]) -> list[str]:
+def sounds(found: Iterable[Token]) -> list[str]:
     """Pairs of neighbouring syllables, across words but not across what stands between runs of Chinese."""
     pairs: list[str] = []
-    spoken: list[str] = []
-    end = -1
+    last, end = "", -1
     for token in found:
-        if not token.han or token.start != end:
-            pairs += pinyin.pairs(spoken)
-            spoken = []
-        if token.han:
-            spoken += pinyin.of_word(token.text)
-            end = token.end
-    return pairs + pinyin.pairs(spoken)
+        if not token.han:
+            last = ""
+            continue
+        spoken = pinyin.of_word(token.text)
+        if last and spoken and token.start == end:
+            pairs.append(f"{last}'{spoken[0]}")
+        pairs += pinyin.pairs(spoken)
+        last, end = spoken[-1] if spoken else "", token.end
+    return pairs
 
 
 def analyse(text: str) -> Analysis:
     """What an engine indexes of a text."""
-    words: list[str] = []
-    parts: list[str] = []
-    chars: list[str] = []
-    for token in tokens(text):
-        words.append(token.text)
-        if token.han:
-            chars += token.text
-            parts += subwords(token.text)
-    return Analysis(words, parts, chars)
+    found = tokens(text)
+    han = [token.text for token in found if token.han]
+    return Analysis(
+        words=[token.text for token in found],
+        parts=[part for word in han for part in subwords(word)],
+        chars=[char for word in han for char in word],
+        sounds=sounds(found),
+        han=frozenset(han),
+    )

@@ -34,7 +34,7 @@ class Mapper:
             description=resource.description,
             keywords=tuple(resource.keywords),
             people=tuple(resource.creators),
-            institution=f"{institution.name} {institution.name_en}".strip(),
+            institution=f"{institution.name}\n{institution.name_en}".strip(),
             subjects=tuple(self._labels(resource)),
             text=resource.text,
             facets=self._facets(resource),

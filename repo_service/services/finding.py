@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from urllib.parse import urlencode
 
 from pydantic import BaseModel, Field
-from sqlalchemy import func, select
+from sqlalchemy import func, or_, select
 from sqlalchemy.orm import Session, joinedload
 
 from repo_service.context import Context
@@ -175,8 +175,10 @@ def suggest(ctx: Context, q: str, limit: int = 10) -> list[SuggestionView]:
 
 
 def _slugs(session: Session, names: Sequence[str]) -> dict[str, str]:
-    rows = session.execute(select(Institution.name, Institution.slug).where(Institution.name.in_(names)))
-    return dict(rows.all())
+    """Institutions by either of their names."""
+    either = or_(Institution.name.in_(names), Institution.name_en.in_(names))
+    rows = session.execute(select(Institution.name, Institution.name_en, Institution.slug).where(either))
+    return {name: row.slug for row in rows for name in (row.name, row.name_en) if name}
 
 
 def _place(request: SearchRequest) -> tuple[str, int]:
