@@ -149,6 +149,13 @@ INGEST = {
     "xml_too_large": N_("A part of the file is larger than is allowed. It is kept. Bring it in parts."),
     "xml_forbidden": N_("The file holds parts that are refused for safety. It is kept unopened. Save it afresh."),
 }
+NOTES = {
+    "kept_as_attachment": N_("Kept as an attachment: this kind of file is not opened here, but can be downloaded."),
+    "scanned": N_("A scan: its pages can be read, but their words cannot be searched. Bring it with text if you can."),
+    "encrypted": N_("The file is locked by a password. It is kept unopened. Save it without one and replace it."),
+    "playlist": N_("Kept as an attachment: it only points to other places, and those are never fetched."),
+    "markup": N_("Kept as an attachment: a web page or drawing that could act in a browser is not opened here."),
+}
 PROCESSING = {
     "interrupted": N_("The server was interrupted at this step many times. The file is kept. Try again later."),
     "source_missing": N_("The bytes of the file are not there. Tell the operator, and bring the file again."),
@@ -169,4 +176,4 @@ HEADINGS = {
     503: N_("Back in a moment"),
 }
 
-ALL: dict[str, str] = GENERAL | ACCOUNTS | CATALOGUE | FIELDS | UPLOADS | KEEPING | INGEST | PROCESSING
+ALL: dict[str, str] = GENERAL | ACCOUNTS | CATALOGUE | FIELDS | UPLOADS | KEEPING | INGEST | NOTES | PROCESSING

@@ -1,0 +1,85 @@
+"""Every page in both views: axe finds nothing, no phone scrolls sideways, targets and type are large enough."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.sync_api import Page
+
+from tests.journeys.conftest import Town, Visit
+
+pytestmark = pytest.mark.browser
+AXE = Path(__file__).parents[2] / "node_modules" / "axe-core" / "axe.min.js"
+RULES = {"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]}
+PAGES = (
+    ("", "/"),
+    ("", "/search?q=嫁接"),
+    ("", "/search?q=qqqzzz"),
+    ("", "/resources/{video}?t=6"),
+    ("", "/resources/{book}?page=2"),
+    ("", "/resources/{text}"),
+    ("", "/institutions"),
+    ("", "/institutions/xinzheng"),
+    ("", "/collections"),
+    ("", "/collections/{collection}"),
+    ("", "/sign-in"),
+    ("", "/sign-up"),
+    ("", "/help"),
+    ("", "/about"),
+    ("", "/accessibility"),
+    ("uploader", "/upload"),
+    ("uploader", "/account"),
+    ("curator", "/my/resources?institution=xinzheng"),
+    ("curator", "/resources/{video}/edit"),
+    ("curator", "/collections/{collection}/edit?q=嫁接"),
+    ("reviewer", "/review"),
+    ("reviewer", "/review/{video}"),
+)
+# Links that stand alone, buttons and fields; those inside of sentences are as tall as their line.
+SMALL = """least => [...document.querySelectorAll(
+    "main :is(a, button, select, summary, label:has(input)), header a, footer a, .viewbar a,"
+    + " main input:not([type=hidden], [type=checkbox])")]
+  .filter(one => one.checkVisibility())
+  .filter(one => !one.closest("p:not(:has(> a.reach)), .reading, [aria-hidden=true], .textLayer"))
+  .map(one => [one, one.getBoundingClientRect()])
+  .filter(([one, box]) => box.width && (box.height < least - 0.5 || box.width < least - 0.5))
+  .map(([one, box]) => `${one.outerHTML.slice(0, 90)} ${Math.round(box.width)}x${Math.round(box.height)}`)"""
+
+
+def faults(page: Page) -> list[str]:
+    """What axe finds, as one line each."""
+    page.evaluate(AXE.read_text(encoding="utf-8"))
+    found: dict[str, Any] = page.evaluate("rules => axe.run(document, rules)", RULES)
+    return [f"{one['id']}: {node['html'][:160]}" for one in found["violations"] for node in one["nodes"][:3]]
+
+
+@pytest.mark.parametrize("view", ["standard", "elder"])
+@pytest.mark.parametrize(("who", "path"), PAGES)
+def test_each_page_is_open_to_everybody(town: Town, visit: Visit, who: str, path: str, view: str) -> None:
+    page = visit(path.format(**town.things), who=who, view=view)
+    if "{video}?" in path or "{book}?" in path:
+        page.locator(".vjs-control-bar, .leaf-sheet[data-drawn]").first.wait_for()
+    assert faults(page) == []
+    assert page.evaluate(SMALL, 60 if view == "elder" else 44) == []
+    page.set_viewport_size({"width": 360, "height": 780})
+    assert page.evaluate("document.documentElement.scrollWidth") <= 360
+
+
+@pytest.mark.parametrize(("size", "least"), [("normal", 18), ("largest", 30)])
+def test_type_of_the_elder_view(town: Town, visit: Visit, size: str, least: int) -> None:
+    page = visit(f"/search?q=嫁接&size={size}", view="elder", width=360)
+    assert float(page.evaluate("parseFloat(getComputedStyle(document.body).fontSize)")) >= least
+    assert page.evaluate("document.documentElement.scrollWidth") <= 360
+
+
+def test_nothing_is_lost_at_twice_the_size(town: Town, visit: Visit) -> None:
+    page = visit(f"/resources/{town.things['video']}", width=640)  # 1280 at 200 %
+    assert page.evaluate("document.documentElement.scrollWidth") <= 640
+
+
+def test_the_dark_is_as_readable(town: Town, visit: Visit) -> None:
+    page = visit("/search?q=嫁接")
+    page.emulate_media(color_scheme="dark")
+    assert faults(page) == []
+    page.goto(f"/resources/{town.things['video']}")
+    assert faults(page) == []

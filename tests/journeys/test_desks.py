@@ -1,0 +1,62 @@
+"""The ways of those who give: a file from the drop zone to the public, by three people; a curator's collection."""
+
+import re
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import expect
+
+from tests import support
+from tests.journeys.conftest import Town, Visit
+
+pytestmark = pytest.mark.browser
+
+
+def test_a_file_comes_in_is_watched_reviewed_and_found(town: Town, visit: Visit, tmp_path: Path) -> None:
+    given = tmp_path / "气焊安全须知.md"
+    given.write_text("# 气焊安全须知\n\n## 回火防止器\n\n每次作业前检查回火防止器的水位。\n", encoding="utf-8")
+    uploader = visit("/upload", who="uploader")
+    uploader.locator("#upload input[type=file]").first.set_input_files(given)
+    expect(uploader.locator("#upload")).to_contain_text("气焊安全须知")
+    uploader.locator("#upload a[href^='/resources/']").first.wait_for()
+    uploader.goto("/my/resources")
+    row = uploader.locator("tr", has_text="气焊安全须知")
+    expect(row).to_contain_text("排队中")
+    support.settle(town.ctx)
+    expect(row).to_contain_text("已就绪")  # by itself, without a reload
+    row.get_by_role("link", name="气焊安全须知").click()
+    uploader.fill("#description", "开工之前看一遍。")
+    uploader.get_by_role("button", name="保存").click()
+    expect(uploader.locator(".notice.ok")).to_contain_text("已保存")
+    uploader.get_by_role("button", name="提交审核").click()
+    expect(uploader.locator(".standing")).to_contain_text("已提交")
+
+    reviewer = visit("/review", who="reviewer")
+    reviewer.get_by_role("link", name="去审核").first.click()
+    reviewer.get_by_role("button", name="通过").click()
+    reviewer.get_by_role("button", name="发布").click()
+    expect(reviewer.locator(".notice.ok")).to_contain_text("已发布")
+    support.settle(town.ctx)
+
+    learner = visit("/search?q=回火防止器水位")
+    learner.locator(".moments a").first.click()
+    expect(learner.locator("#section-2")).to_be_in_viewport()
+
+
+def test_a_curator_makes_and_orders_a_collection(town: Town, visit: Visit) -> None:
+    page = visit("/collections", who="curator")
+    page.fill("#title", "村里的课")
+    page.get_by_role("button", name="新建").click()
+    for word in ("用药安全", "嫁接"):
+        page.fill("[name=q]", word)
+        page.press("[name=q]", "Enter")
+        page.get_by_role("button", name=re.compile("^添加")).first.click()
+        expect(page.locator(".tag.ok")).to_have_text("已收入")
+    page.locator("[name=place]").nth(1).fill("0")
+    page.locator("[name=note]").nth(1).fill("先看这一个")
+    page.select_option("#state", "published")
+    page.get_by_role("button", name="保存").click()
+    expect(page.locator(".notice.ok")).to_contain_text("已保存")
+    everybody = visit(page.url.split("?")[0].removesuffix("/edit"))
+    expect(everybody.locator(".sequence li").first).to_contain_text("桃树嫁接")
+    expect(everybody.locator(".sequence li").first).to_contain_text("先看这一个")

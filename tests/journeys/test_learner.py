@@ -1,0 +1,112 @@
+"""A learner's ways: searching Chinese, landing on the second, reading a page; by keyboard and without scripts too."""
+
+import re
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.journeys.conftest import CUES, PAGES, Town, Visit
+
+pytestmark = pytest.mark.browser
+
+
+def reach(page: Page, low: float, high: float) -> None:
+    """Wait until the player stands between two seconds; the policy of the site forbids waiting by script."""
+    found = -1.0
+    for _ in range(200):
+        found = float(page.evaluate("() => document.querySelector('video')?.currentTime ?? -1"))
+        if low <= found <= high:
+            return
+        page.wait_for_timeout(50)
+    pytest.fail(f"the player stands at {found}, not between {low} and {high}")
+
+
+def test_from_a_word_to_the_very_second(town: Town, visit: Visit) -> None:
+    page = visit("/")
+    page.fill("#q", "砧木")
+    page.press("#q", "Enter")
+    moment = page.locator(".moments a").first
+    expect(moment).to_contain_text("砧木要选一年生的实生苗")
+    moment.click()
+    expect(page).to_have_url(re.compile(r"\?t=6"))
+    reach(page, 6, 7)
+    expect(page.locator(".transcript [aria-current]")).to_contain_text(CUES[1][1])
+
+
+def test_it_plays_follows_and_goes_on_where_it_stopped(town: Town, visit: Visit) -> None:
+    page = visit(f"/resources/{town.things['video']}")
+    page.locator(".transcript a", has_text="嫁接口用薄膜").click()
+    reach(page, 12.5, 17)
+    expect(page.locator(".transcript [aria-current]")).to_contain_text(CUES[2][1])
+    page.evaluate("() => { const video = document.querySelector('video'); video.pause(); video.currentTime = 2; }")
+    reach(page, 2, 2.5)
+    page.locator(".video-js").focus()
+    page.keyboard.press("ArrowRight")
+    reach(page, 11.5, 13)
+    speeds = page.locator(".vjs-playback-rate .vjs-menu-item-text").all_text_contents()
+    assert sorted(speeds) == ["0.5x", "0.75x", "1.25x", "1.5x", "1.75x", "1x", "2x"]
+
+
+def test_the_transcript_is_searched(town: Town, visit: Visit) -> None:
+    page = visit(f"/resources/{town.things['video']}")
+    page.fill("#transcript input", "薄膜")
+    expect(page.locator(".transcript li:visible")).to_have_count(1)
+    expect(page.locator(".transcript mark")).to_have_text("薄膜")
+
+
+def test_type_ahead_by_pinyin_and_arrows(town: Town, visit: Visit) -> None:
+    page = visit("/")
+    page.locator("#q").press_sequentially("jijiu")
+    expect(page.locator("[role=option]").first).to_be_visible()
+    page.keyboard.press("ArrowDown")
+    assert page.get_attribute("#q", "aria-activedescendant")
+    page.keyboard.press("Escape")
+    expect(page.locator("[role=listbox]")).to_be_hidden()
+
+
+def test_reading_a_page_with_its_text_layer(town: Town, visit: Visit) -> None:
+    page = visit("/search?q=布洛芬")
+    page.locator(".moments a").first.click()
+    expect(page).to_have_url(re.compile(r"\?page=2"))
+    expect(page.locator(".leaf-sheet[data-drawn='2'] canvas")).to_be_visible()
+    expect(page.locator(".textLayer")).to_contain_text(PAGES[1])
+    page.keyboard.press("ArrowRight")
+    expect(page.locator(".leaf-sheet[data-drawn='3']")).to_be_visible()
+    expect(page.locator(".textLayer")).to_contain_text(PAGES[2])
+    expect(page).to_have_url(re.compile(r"\?page=3"))
+    expect(page.locator(".transcript [aria-current]")).to_contain_text(PAGES[2])
+
+
+def test_ticking_a_facet_searches_at_once(town: Town, visit: Visit) -> None:
+    page = visit("/search")
+    page.locator("label", has_text="视频").locator("input").check()
+    expect(page).to_have_url(re.compile("media_kind=video"))
+    expect(page.locator(".hit")).to_have_count(1)
+    page.locator(".chip.on").click()
+    expect(page.locator(".hit")).to_have_count(3)
+
+
+def test_everything_is_read_without_scripts(town: Town, visit: Visit) -> None:
+    page = visit("/", scripts=False)
+    page.fill("#q", "布洛芬")
+    page.click(".find button")
+    page.locator(".moments a").first.click()
+    expect(page.locator(".leaf-sheet img")).to_be_visible()
+    expect(page.locator(".leaf-text")).to_contain_text(PAGES[1])
+    page.get_by_role("link", name="下一页").click()
+    expect(page.locator(".leaf-text")).to_contain_text(PAGES[2])
+    page.goto(f"/resources/{town.things['video']}?t=6")
+    assert "#t=6" in (page.get_attribute("video source[type='video/mp4']", "src") or "")
+    expect(page.locator(".transcript [aria-current]")).to_contain_text(CUES[1][1])
+
+
+def test_the_keyboard_reaches_everything(town: Town, visit: Visit) -> None:
+    page = visit("/")
+    page.keyboard.press("Tab")
+    expect(page.locator(".skip")).to_be_focused()
+    page.keyboard.press("Enter")
+    assert page.evaluate("document.activeElement.id") == "main"
+    page.keyboard.press("Tab")
+    expect(page.locator("#q")).to_be_focused()
+    outline = "getComputedStyle(document.activeElement.closest('.find')).boxShadow"
+    assert page.evaluate(outline) != "none"
