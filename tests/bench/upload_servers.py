@@ -10,7 +10,7 @@ from fastapi import FastAPI, UploadFile
 from starlette.requests import Request
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-MEBIBYTE = 2**20
+BLOCK = 64 * 2**10  # the buffer of `shutil.copyfileobj`
 
 
 def bare(folder: Path) -> ASGIApp:
@@ -36,10 +36,10 @@ def upload_file(folder: Path) -> ASGIApp:
     app = FastAPI()
 
     @app.post("/")
-    def store(file: UploadFile) -> str:
+    async def store(file: UploadFile) -> str:
         digest = hashlib.sha256()
         with (folder / secrets.token_hex(8)).open("wb") as out:
-            while chunk := file.file.read(MEBIBYTE):
+            while chunk := await file.read(BLOCK):
                 digest.update(chunk)
                 out.write(chunk)
         return digest.hexdigest()
