@@ -20,6 +20,7 @@ class LocalStore:
         self.root = root
         self._staging = root / "staging"
         self._blobs = root / "blobs"
+        self._shelves: set[Path] = set()  # known to be durable; at most 65,536
         for folder in (self._staging, self._blobs):
             folder.mkdir(parents=True, exist_ok=True)
 
@@ -85,11 +86,13 @@ class LocalStore:
         return self._blobs / name[:2] / name[2:4] / name if area == BLOBS else self._staging / name
 
     def _make_shelf(self, folder: Path) -> None:
-        """Make ``blobs/aa/bb``; each new entry is made durable in its parent."""
+        """Make ``blobs/aa/bb`` durable in its parents, also when a process that died had made it and got no further."""
+        if folder in self._shelves:
+            return
         for level in (folder.parent, folder):
-            if not level.is_dir():
-                level.mkdir(exist_ok=True)
-                _sync_folder(level.parent)
+            level.mkdir(exist_ok=True)
+            _sync_folder(level.parent)
+        self._shelves.add(folder)
 
     def _scan_blobs(self, prefix: str) -> Iterator[Stored]:
         wanted = prefix[len(BLOBS) :]
@@ -183,13 +186,13 @@ def _sync_folder(folder: Path) -> None:
 
 
 def _folders(parent: Path, prefix: str) -> list[Path]:
-    with os.scandir(parent) as entries:
+    with _own_errors(parent.name), os.scandir(parent) as entries:
         names = sorted(entry.name for entry in entries if entry.name.startswith(prefix) and entry.is_dir())
     return [parent / name for name in names]
 
 
 def _scan_folder(folder: Path, area: str, prefix: str) -> Iterator[Stored]:
-    with os.scandir(folder) as entries:
+    with _own_errors(folder.name), os.scandir(folder) as entries:
         names = sorted(entry.name for entry in entries)
     for name in names:
         if not (area + name).startswith(prefix):
