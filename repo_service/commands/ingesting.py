@@ -75,11 +75,13 @@ def until_ended(ctx: Context, ids: Sequence[str]) -> None:
             with _work_if_nobody_does(ctx) as mine:
                 look_again = time.monotonic() + LOOK_SECONDS
                 while open_ids and (mine or time.monotonic() < look_again):
+                    asked = time.monotonic()
                     now = states(ctx, open_ids)
                     for state_id, state in now.items():
                         show(state_id, state.title, state.step or state.processing, state.done)
                     open_ids = [one for one in open_ids if one in now and now[one].processing not in ENDED]
-                    time.sleep(POLL_SECONDS if open_ids else 0)
+                    took = time.monotonic() - asked  # of thousands of resources asking is work
+                    time.sleep(max(POLL_SECONDS, 4 * took) if open_ids else 0)
                 if not open_ids:
                     _until_indexed(ctx, ids)
 

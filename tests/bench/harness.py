@@ -13,7 +13,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any, Literal
@@ -110,11 +110,22 @@ def measure(goal: Goal, folder: Path, *, small: bool, say: Callable[[str], None]
         for name in goal.contenders:
             runs[name].append(_in_fresh_process(goal, name, folder, small))
             say(f"{goal.name} {turn + 1} {name}: " + ", ".join(f"{k} {v:.4g}" for k, v in runs[name][-1].items()))
-    spread = max(_spread(column(of, goal.steady)) for of in runs.values())
-    noisy = load > MOST_LOAD or spread > MOST_SPREAD
-    verdicts = [_unless_noisy(verdict, noisy) for verdict in goal.check(runs)]
+    spread = max((_spread(column(of, goal.steady)) for of in runs.values()), default=0.0)
+    noisy = is_noisy(load, spread)
+    verdicts = settled(goal.check(runs), load, spread)
     seconds = time.monotonic() - begun
     return Report(goal.name, goal.title, small, load, spread, noisy, seconds, machine(), runs, verdicts)
+
+
+def is_noisy(load: float, spread: float) -> bool:
+    """Whether the machine was too busy at the start, or equal runs differ too much, to call a miss one."""
+    return load > MOST_LOAD or spread > MOST_SPREAD
+
+
+def settled(verdicts: Sequence[Verdict], load: float, spread: float) -> list[Verdict]:
+    """The verdicts; what was missed under noise is noisy instead."""
+    noisy = is_noisy(load, spread)
+    return [replace(one, status="noisy") if noisy and one.status == "missed" else one for one in verdicts]
 
 
 def table(reports: Sequence[Report]) -> str:
@@ -183,12 +194,6 @@ def _in_fresh_process(goal: Goal, contender: str, folder: Path, small: bool) -> 
 
 def _spread(figures: Sequence[float]) -> float:
     return (max(figures) - min(figures)) / max(statistics.median(figures), 1e-9)
-
-
-def _unless_noisy(verdict: Verdict, noisy: bool) -> Verdict:
-    if not noisy or verdict.status != "missed":
-        return verdict
-    return Verdict(verdict.what, verdict.figure, verdict.limit, verdict.at_least, "noisy", verdict.unit)
 
 
 def _processor() -> str:
