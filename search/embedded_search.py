@@ -29,7 +29,7 @@ Addresses = Sequence[tuple[Any, tantivy.DocAddress]]
 
 
 class OneSearch:
-    """One query: at most four executions for hits, one and one per filtered facet for facets, two for passages."""
+    """One query, in a bounded number of executions, whatever was typed."""
 
     def __init__(self, engine: Engine, searchers: Searchers, query: Query) -> None:
         self._query = query
@@ -149,12 +149,14 @@ class OneSearch:
         return found
 
     def _passages(self, ids: Sequence[str]) -> tuple[dict[str, tuple[PassageHit, ...]], dict[str, int]]:
-        """The best passages of each hit, and how many there are: two executions, whatever the number of hits."""
-        terms = self._plan.terms
-        if not ids or not terms or self._query.passages_per_hit < 1:
+        """The best passages of each hit, and how many there are.
+
+        Two executions for all hits; one more for each hit whose passages were crowded out by those of others.
+        """
+        if not ids or not self._plan.terms or self._query.passages_per_hit < 1:
             return {}, {}
         parents = {schema.parent_number(identity): identity for identity in ids}
-        query = embedded_query.passages(self._place_schema, terms, self._plan.chars, list(ids))
+        query = self._places_query(ids)
         found = self._places.search(query, limit=PASSAGES_AT_ONCE, count=False)
         counted = self._places.aggregate(query, {"n": {"terms": {"field": "parent_number", "size": len(ids)}}})
         totals = {
@@ -162,19 +164,30 @@ class OneSearch:
             for bucket in counted["n"]["buckets"]
             if int(bucket["key"]) in parents
         }
-        return self._group(found.hits, parents), totals
+        grouped = self._group(found.hits, parents)
+        for identity, total in totals.items():
+            if len(grouped.get(identity, ())) < min(total, self._query.passages_per_hit):
+                own = self._places.search(self._places_query([identity]), limit=self._query.passages_per_hit)
+                grouped[identity] = self._place_hits(own.hits)
+        return grouped, totals
+
+    def _places_query(self, ids: Sequence[str]) -> Q:
+        return embedded_query.passages(self._place_schema, self._plan.terms, self._plan.chars, list(ids))
+
+    def _place_hits(self, hits: Addresses) -> tuple[PassageHit, ...]:
+        return tuple(PassageHit(self._places.doc(address).to_dict()["id"][0], float(score)) for score, address in hits)
 
     def _group(self, hits: Addresses, parents: Mapping[int, str]) -> dict[str, tuple[PassageHit, ...]]:
         addresses = [address for _, address in hits]
         if not addresses:
             return {}
         numbers = self._places.fast_field_values("parent_number", addresses)
-        grouped: dict[str, list[PassageHit]] = defaultdict(list)
-        for (score, address), number in zip(hits, numbers, strict=True):
+        grouped: dict[str, list[tuple[Any, tantivy.DocAddress]]] = defaultdict(list)
+        for hit, number in zip(hits, numbers, strict=True):
             mine = grouped[parents[int(number or 0)]]
             if len(mine) < self._query.passages_per_hit:
-                mine.append(PassageHit(self._places.doc(address).to_dict()["id"][0], float(score)))
-        return {identity: tuple(places) for identity, places in grouped.items()}
+                mine.append(hit)
+        return {identity: self._place_hits(mine) for identity, mine in grouped.items()}
 
     def _answer_within(self) -> Answer:
         """Passages of one document only: they are the hit's, as many as were asked for."""
@@ -182,14 +195,12 @@ class OneSearch:
         nothing = Answer(terms=plan.terms, notices=plan.notices, generation=self._generation)
         if not plan.terms:
             return nothing
-        narrowed = embedded_query.passages(self._place_schema, plan.terms, plan.chars, [query.within])
         limit = max(1, min(query.limit, MAX_LIMIT))
-        found = self._places.search(narrowed, limit=limit, offset=max(0, min(query.offset, MAX_DEPTH)))
-        places = tuple(
-            PassageHit(self._places.doc(address).to_dict()["id"][0], float(score)) for score, address in found.hits
+        found = self._places.search(
+            self._places_query([query.within]), limit=limit, offset=max(0, min(query.offset, MAX_DEPTH))
         )
         total = found_count(found)
-        hit = Hit(query.within, 0, 0.0, ("passages",), places, total)
+        hit = Hit(query.within, 0, 0.0, ("passages",), self._place_hits(found.hits), total)
         return replace(nothing, total=total, hits=(hit,)) if total else nothing
 
 

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import structlog
-from sqlalchemy import delete, func, select, update
+from sqlalchemy import delete, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session, joinedload
 
@@ -195,8 +195,3 @@ def _published(ctx: Context, unmapped: list[Rejected]) -> Iterator[Document]:
         if len(page) < SCAN_PAGE:
             return
         last = page[-1].id
-
-
-def epoch(session: Session) -> int:
-    """The number of changes of visibility so far: part of the key of cached answers."""
-    return session.scalar(select(func.coalesce(func.max(Counter.value), 0)).where(Counter.name == EPOCH)) or 0

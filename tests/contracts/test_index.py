@@ -122,6 +122,15 @@ def test_says_why_and_where(filled: SearchIndex) -> None:
     assert "计算机" in answer.terms
 
 
+def test_every_hit_has_its_passages_however_many_another_one_has(index: SearchIndex) -> None:
+    many = tuple(Passage(f"m{n}", "cue", "豫剧豫剧", float(n), n + 1.0) for n in range(600))
+    few = (Passage("f0", "page", "这一页讲到豫剧，也讲到别的许多事情，例如曲剧和越调。", page=1),)
+    index.write([Document("many", 1, "戏曲甲", passages=many), Document("few", 1, "戏曲乙", passages=few)])
+    found = {hit.id: hit for hit in index.search(Query("豫剧")).hits}
+    assert [place.id for place in found["few"].passages] == ["f0"]
+    assert (len(found["many"].passages), found["many"].passages_total) == (3, 600)
+
+
 def test_passages_of_one_resource(filled: SearchIndex) -> None:
     answer = filled.search(Query("学习", within="a"))
     assert answer.total == 2
