@@ -56,6 +56,15 @@ NOTES: dict[str, str] = {
 }
 """What a step that succeeded may have to say: the fact ``note``."""
 
+NOTES: dict[str, str] = {
+    "kept_as_attachment": "The file is of a kind that is not opened: it is kept and can be downloaded.",
+    "scanned": "The pages are pictures without text: they can be read, but not searched.",
+    "encrypted": "The file is encrypted.",
+    "playlist": "The file names other files or addresses, which are never fetched: it is kept unopened.",
+    "markup": "The file is markup that a browser would act upon: it is kept unopened.",
+}
+"""What a step may find worth saying though nothing failed: its fact ``note``."""
+
 
 class IngestError(Exception):
     """A step failed for a reason with a stable ``code``.

@@ -52,6 +52,9 @@ class JobView(BaseModel):
     attempt: int
     progress: float = Field(description="0 to 1")
     error: JobError | None
+    note: str | None = Field(
+        description="a stable code for what the step found worth saying: kept_as_attachment, scanned"
+    )
     started_at: datetime | None
     finished_at: datetime | None
 
@@ -235,6 +238,7 @@ def job_view(job: Job) -> JobView:
         attempt=job.attempt,
         progress=job.progress,
         error=error,
+        note=job.facts.get("note"),
         started_at=job.started_at,
         finished_at=job.finished_at,
     )
