@@ -20,11 +20,11 @@ CHUNK = 1 << 20
 
 # Motion everywhere, ten seconds of it again and again; slides that change every five seconds.
 DRAWN = {
-    "film": "mandelbrot=s=1280x720:r=25:end_scale=0.01,loop=-1:250,noise=alls=6:allf=t,format=yuv420p",
+    "film": "mandelbrot=s=1280x720:r=25:end_scale=0.01,loop=-1:250,noise=alls=2:allf=t,format=yuv420p",
     "lecture": "testsrc2=s=1280x720:r=25,framestep=125,fps=25,noise=alls=2,format=yuv420p",
 }
 CODED = {
-    "film": "-c:v libx264 -preset veryfast -crf 18 -g 300 -keyint_min 300",
+    "film": "-c:v libx264 -preset veryfast -crf 21 -g 300 -keyint_min 300",
     "lecture": "-c:v libx264 -preset veryfast -crf 18 -g 300 -keyint_min 300",
     "copy": "-c:v libx264 -preset veryfast -b:v 2000k -maxrate 2500k -bufsize 5000k -g 50 -profile:v high -c:a copy",
 }
