@@ -5,11 +5,12 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+import structlog
 from fastapi import FastAPI, Request
 from fastapi.encoders import jsonable_encoder
 from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import IntegrityError, OperationalError
 from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse, Response
 
@@ -42,6 +43,7 @@ TABLE: dict[type[Exception], int] = {
     StorageError: 503,
     SearchUnavailable: 503,
     OperationalError: 503,
+    IntegrityError: 409,  # somebody else was faster with the same name or key
 }
 # codes that have another status than their class: the request cannot be understood at all
 BY_CODE = {
@@ -55,6 +57,7 @@ BY_CODE = {
 FRAMEWORK = {400: "bad_request", 404: "not_found", 405: "method_not_allowed", 413: "too_large", 415: "unsupported_type"}
 MEDIA_TYPE = "application/problem+json"
 RETRY_SECONDS = 5
+_log = structlog.get_logger(__name__)
 
 
 class FieldError(BaseModel):
@@ -93,7 +96,8 @@ def refusal_of(error: Exception) -> Refusal:
     """The row of the table for an error, with its facts."""
     status = next((TABLE[parent] for parent in type(error).__mro__ if parent in TABLE), 500)
     if not isinstance(error, errors.XuehaiError):
-        return Refusal(status, "unavailable" if status == 503 else "internal", headers=_headers(status, error))
+        code = {409: "conflict", 503: "unavailable"}.get(status, "internal")
+        return Refusal(status, code, headers=_headers(status, error))
     fields = error.errors if isinstance(error, errors.Invalid) else ()
     code = error.stable_code
     status = BY_CODE.get(code, status)
@@ -146,7 +150,10 @@ def install(app: FastAPI, page: Page) -> None:
         return response
 
     def ours(request: Request, error: Exception) -> Response:
-        return answer(request, refusal_of(error))
+        refusal = refusal_of(error)
+        if refusal.status >= 500:
+            _log.error("failed", request_id=request_id(request), exc_info=error)
+        return answer(request, refusal)
 
     def framework(request: Request, error: Exception) -> Response:
         assert isinstance(error, HTTPException)
@@ -160,7 +167,7 @@ def install(app: FastAPI, page: Page) -> None:
         malformed = any(one["type"] == "json_invalid" for one in error.errors())
         return answer(request, Refusal(400 if malformed else 422, "invalid", fields=fields))
 
-    for kind in (errors.XuehaiError, StorageError, SearchUnavailable, OperationalError):
+    for kind in (errors.XuehaiError, StorageError, SearchUnavailable, OperationalError, IntegrityError):
         app.add_exception_handler(kind, ours)
     app.add_exception_handler(HTTPException, framework)
     app.add_exception_handler(RequestValidationError, invalid)

@@ -98,9 +98,17 @@ def new_resource(
     return resource
 
 
-def visible(session: Session, actor: Actor, resource_id: str) -> Resource:
-    """The resource, when this actor may know of it; NotFound otherwise, whatever the reason."""
-    found = session.get(Resource, resource_id, options=[joinedload(Resource.institution)])
+def visible(session: Session, actor: Actor, resource_id: str, *, lock: bool = False) -> Resource:
+    """The resource, when this actor may know of it; NotFound otherwise, whatever the reason.
+
+    ``lock`` holds it until the commit: for changes that depend on the state that is found.
+    """
+    found = session.get(
+        Resource,
+        resource_id,
+        options=[joinedload(Resource.institution)],
+        with_for_update={"of": Resource} if lock else None,
+    )
     if found is None or not (found.state == "published" or at_desk(actor, found)):
         raise NotFound(code="resource_not_found")
     return found
@@ -117,7 +125,7 @@ def edit(ctx: Context, actor: Actor, resource_id: str, metadata_rev: Revisions, 
     Raises StaleRevision with ``current``, Invalid, NotFound, Forbidden.
     """
     with ctx.db.write() as session:
-        resource = visible(session, actor, resource_id)
+        resource = visible(session, actor, resource_id, lock=True)
         require(actor, "resource.edit", institution_id=resource.institution_id, owner_id=resource.created_by)
         check_revision(resource.metadata_rev, metadata_rev)
         fields = changes.model_dump(exclude_unset=True)

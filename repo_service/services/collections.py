@@ -99,7 +99,7 @@ def create(ctx: Context, actor: Actor, draft: CollectionDraft) -> str:
 def edit(ctx: Context, actor: Actor, collection_id: str, metadata_rev: Revisions, changes: CollectionChanges) -> int:
     """Change the fields that ``changes`` sets on top of this revision (None: whatever it is); answer the new one."""
     with ctx.db.write() as session:
-        row = _visible(session, actor, collection_id)
+        row = _visible(session, actor, collection_id, lock=True)
         require_anywhere(actor, "collection.edit")
         check_revision(row.metadata_rev, metadata_rev)
         fields = changes.model_dump(exclude_unset=True, exclude={"items"})
@@ -118,7 +118,7 @@ def edit(ctx: Context, actor: Actor, collection_id: str, metadata_rev: Revisions
 def delete(ctx: Context, actor: Actor, collection_id: str) -> None:
     """Remove a collection; the resources stay as they are."""
     with ctx.db.write() as session:
-        row = _visible(session, actor, collection_id)
+        row = _visible(session, actor, collection_id, lock=True)
         require_anywhere(actor, "collection.edit")
         session.delete(row)
         audit.record(session, ctx, actor.id, "collection.delete", collection_id, title=row.title)
@@ -127,7 +127,7 @@ def delete(ctx: Context, actor: Actor, collection_id: str) -> None:
 def add(ctx: Context, actor: Actor, collection_id: str, resource_id: str, note: str = "") -> None:
     """Put a reference at the end. Raises Conflict ``already_in_collection`` or ``collection_full``."""
     with ctx.db.write() as session:
-        row = _visible(session, actor, collection_id)
+        row = _visible(session, actor, collection_id, lock=True)
         require_anywhere(actor, "collection.edit")
         held = [ItemDraft(resource_id=item.resource_id, note=item.note) for item in row.items]
         if any(item.resource_id == resource_id for item in held):
@@ -204,8 +204,8 @@ def _summary(row: Collection, count: int, thumbnail: str | None) -> dict[str, ob
     }
 
 
-def _visible(session: Session, actor: Actor, collection_id: str) -> Collection:
-    row = session.get(Collection, collection_id)
+def _visible(session: Session, actor: Actor, collection_id: str, *, lock: bool = False) -> Collection:
+    row = session.get(Collection, collection_id, with_for_update=lock or None)
     if row is None or not (row.state == "published" or anywhere(actor, "collection.read")):
         raise NotFound(code="collection_not_found")
     return row

@@ -68,7 +68,7 @@ def publish(ctx: Context, actor: Actor, resource_id: str) -> Resource:
     ``not_approved``, ``processing_failed``, or ``wrong_state``.
     """
     with ctx.db.write() as session:
-        resource = visible(session, actor, resource_id)
+        resource = visible(session, actor, resource_id, lock=True)
         reviewed = resource.state in STARTS["publish"] and approved(session, resource)
         unreviewed = not reviewed and can(actor, "resource.publish_unreviewed")
         if not unreviewed:
@@ -139,7 +139,7 @@ def queue(
 
 def _taken(session: Session, actor: Actor, resource_id: str, act: str) -> Resource:
     """The resource, when the actor may do this to it and its state allows it."""
-    resource = visible(session, actor, resource_id)
+    resource = visible(session, actor, resource_id, lock=True)
     require(actor, f"resource.{act}", institution_id=resource.institution_id, owner_id=resource.created_by)
     if resource.state not in STARTS[act]:
         raise _wrong_state(resource, act)

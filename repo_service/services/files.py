@@ -19,7 +19,7 @@ def remove(ctx: Context, actor: Actor, resource_id: str, file_id: str) -> None:
     published, ``wrong_state``, NotFound.
     """
     with ctx.db.write() as session:
-        resource = visible(session, actor, resource_id)
+        resource = visible(session, actor, resource_id, lock=True)
         require(actor, "resource.upload", institution_id=resource.institution_id, owner_id=resource.created_by)
         if resource.state not in STARTS["upload"]:
             raise Conflict(code="wrong_state", state=resource.state, action="upload")
