@@ -5,6 +5,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from ingest.language import name_of
+
 _SEGMENT = re.compile(r"#EXTINF:([\d.]+),[^\n]*\n#EXT-X-BYTERANGE:(\d+)@\d+")
 _HEADER_BYTES = 16 * 1024
 _AAC_LC = "mp4a.40.2"
@@ -96,7 +98,7 @@ def master_playlist(variants: Sequence[Variant], sounds: Sequence[Sound]) -> str
 
 
 def _media(sound: Sound, *, first: bool) -> str:
-    name = (sound.title or sound.language or sound.name).replace('"', "'")
+    name = (sound.title or name_of(sound.language) or sound.name).replace('"', "'")
     language = f',LANGUAGE="{sound.language}"' if re.fullmatch(r"[A-Za-z]{2,3}(-[A-Za-z0-9]+)*", sound.language) else ""
     return (
         f'#EXT-X-MEDIA:TYPE=AUDIO,GROUP-ID="audio",NAME="{name}"{language},DEFAULT={"YES" if first else "NO"},'

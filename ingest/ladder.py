@@ -34,7 +34,7 @@ class Made:
 
 def limits(duration: float, source_bytes: int, pixels: int = 0) -> Limits:
     """What a run of ffmpeg may use: a little for starting, then by the seconds and the size of the picture."""
-    weight = 2.0 + 30.0 * pixels / (1280 * 720)
+    weight = 2.0 + 10.0 * pixels / (1280 * 720)  # slowness against playing it: 12 × for 720p
     return Limits(
         wall=300 + duration * weight,
         cpu=300 + duration * weight * 2,
