@@ -1,14 +1,16 @@
 """What pages begin with: how much there is, what is new, in whose name somebody may give."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import func, select
 
 from repo_service.context import Context
-from repo_service.models import Institution, Resource
+from repo_service.models import Decision, Institution, Resource
 from repo_service.policy import Actor, places
 from repo_service.services import publicity
 from repo_service.services.records import Summary, summaries
+from repo_service.services.workflow import APPROVE
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,3 +51,10 @@ def institution_kinds(ctx: Context) -> set[str]:
     """The kinds of institution that there are."""
     with ctx.db.read() as session:
         return set(session.scalars(select(Institution.kind).distinct()))
+
+
+def reviewed(ctx: Context, ids: Sequence[str]) -> set[str]:
+    """Those of these resources that a reviewer approved; an operator may publish without."""
+    with ctx.db.read() as session:
+        query = select(Decision.resource_id).where(Decision.resource_id.in_(ids), Decision.action == APPROVE)
+        return set(session.scalars(query))

@@ -12,6 +12,7 @@ from repo_service.policy import Actor
 from repo_service.services import catalog, curation
 from repo_service.services.catalog import PassageView
 from repo_service.services.records import FileView, JobView, Record
+from repo_service.services.shelves import reviewed
 from repo_service.web import covers, describe, reading
 from repo_service.web.view import page
 
@@ -38,6 +39,7 @@ def resource(request: Request, ctx: Ctx, actor: CurrentActor, resource_id: str) 
         picture=record.thumbnail_url or covers.address(record.subjects, record.title, record.institution),
         files=files,
         main_download=reading.main_download(record, files),
+        reviewed=record.state == "published" and bool(reviewed(ctx, [record.id])),
         work=work_of(record),
         reason=reason_of(ctx, actor, record),
         citation=describe.citation(record, ctx.settings.public_url, ctx.clock()),

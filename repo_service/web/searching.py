@@ -12,6 +12,7 @@ from starlette.responses import Response
 from repo_service.api.deps import PUBLIC_ROUTE, Ctx, CurrentActor
 from repo_service.services.finding import FacetValue, FoundPassage, SearchPage, SearchRequest, search
 from repo_service.services.labels import WHY
+from repo_service.services.shelves import reviewed
 from repo_service.web.home import KINDS
 from repo_service.web.look import look_of
 from repo_service.web.view import clock, page
@@ -62,6 +63,7 @@ def results(request: Request, ctx: Ctx, actor: CurrentActor) -> Response:
         chips=chips(request, found),
         facets=[(name, found.facets[name]) for name in SHOWN if telling(found.facets.get(name, []))],
         kinds=KINDS,
+        reviewed=reviewed(ctx, [hit.id for hit in found.hits]),
         feed=f"/search/feed.atom?{urlencode([('q', asked.q), *chosen])}",
         moments={hit.id: [moment(place) for place in hit.passages] for hit in found.hits},
         why={hit.id: [WHY[name][asked.locale == "en"] for name in hit.why if name in WHY] for hit in found.hits},

@@ -153,6 +153,8 @@ class _Figures:
         minutes, rest = divmod(round(seconds), 60)
         if minutes >= 60:
             return _("%(hours)d h %(minutes)d min") % {"hours": minutes // 60, "minutes": minutes % 60}
+        if minutes and not rest:
+            return _("%(minutes)d min") % {"minutes": minutes}
         if minutes:
             return _("%(minutes)d min %(seconds)d s") % {"minutes": minutes, "seconds": rest}
         return _("%(seconds)d s") % {"seconds": rest}

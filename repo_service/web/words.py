@@ -9,7 +9,7 @@ STATE = {
     "draft": N_("Draft"),
     "submitted": N_("Submitted"),
     "in_review": N_("Approved, not yet public"),
-    "published": N_("Reviewed"),
+    "published": N_("Published"),
     "rejected": N_("Returned"),
     "withdrawn": N_("Withdrawn"),
 }

@@ -13,6 +13,7 @@ from fastapi import FastAPI
 from starlette.testclient import TestClient
 
 from repo_service import wiring
+from repo_service.api.deps import COOKIE
 from repo_service.app import create_app
 from repo_service.context import Context
 from repo_service.migrations import run
@@ -36,13 +37,17 @@ class Library:
     home: Institution
     things: dict[str, str] = field(default_factory=dict)
     collection: str = ""
+    signed_in: dict[str, str] = field(default_factory=dict)
 
     def client(self, who: str = "") -> TestClient:
         """A browser of nobody, or of one who signed in by the page."""
         client = TestClient(self.app, base_url=BASE, headers={"Accept": "text/html"})
-        if who:
+        if who and who not in self.signed_in:
             given = {"email": f"{who}@example.cn", "password": PASSWORD}
-            assert client.post("/sign-in", data=given, follow_redirects=False).status_code == 303
+            answer = client.post("/sign-in", data=given, follow_redirects=False)
+            self.signed_in[who] = answer.cookies[COOKIE]
+        if who:
+            client.cookies.set(COOKIE, self.signed_in[who])
         return client
 
     def token(self, client: TestClient) -> str:

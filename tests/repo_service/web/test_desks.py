@@ -39,7 +39,8 @@ def test_a_learner_makes_an_account_and_changes_the_password(library: Library) -
 
 
 def test_signing_out_ends_the_session(library: Library) -> None:
-    client = library.client("learner")
+    client = library.client()
+    client.post("/sign-in", data={"email": "learner@example.cn", "password": PASSWORD})
     client.post("/sign-out", data={"csrf_token": library.token(client)})
     assert client.get("/account", follow_redirects=False).status_code == 303
 
@@ -100,7 +101,8 @@ def test_from_draft_to_published_by_three_people(library: Library) -> None:
     assert "已通过审核" in approved.text
     done = reviewer.post(f"/review/{row.id}/publish", data={"csrf_token": token})
     assert "已发布" in done.text
-    assert library.client().get(f"/resources/{row.id}").status_code == 200
+    assert "已审核" in library.client().get(f"/resources/{row.id}").text
+    assert "已审核" not in library.client().get(f"/resources/{library.things['text']}").text  # nobody reviewed it
     gone = desk.post(f"/resources/{row.id}/withdraw", data={"csrf_token": library.token(desk), "reason": "有误"})
     assert "有误" in gone.text
     assert library.client().get(f"/resources/{row.id}").status_code == 404
