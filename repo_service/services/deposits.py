@@ -17,9 +17,9 @@ from sqlalchemy.orm import Session
 
 from repo_service.context import Context
 from repo_service.errors import Conflict, Invalid, NotFound, TooLarge, UnsupportedType
-from repo_service.models import Blob, File, Institution, Job, Resource, new_id
+from repo_service.models import File, Institution, Job, Resource, new_id
 from repo_service.policy import Actor, require
-from repo_service.services import audit, catalog, curation, filenames, indexing, jobs, outbox
+from repo_service.services import audit, blobs, catalog, curation, filenames, indexing, jobs, outbox
 from repo_service.services.usage import quota_of, used_bytes
 from repo_service.storage.port import STAGING
 
@@ -133,7 +133,7 @@ def attach_file(
 
     The bytes are in the store already. The media type is a guess by the name; ``identify`` decides.
     """
-    _own_blob(session, ctx, sha256, size)
+    blobs.refer(session, ctx, {sha256: size})
     file = _file_row(ctx, resource, sha256=sha256, size=size, name=name, role=role, folder=folder)
     session.add(file)
     session.flush()
@@ -202,6 +202,7 @@ def _stage_and_keep(ctx: Context, path: Path, report: Callable[[int], None]) -> 
 
     try:
         size = ctx.store.write(staged, 0, chunks())
+        blobs.announce(ctx, [digest.hexdigest()])
         ctx.store.keep(staged, digest.hexdigest())
     except BaseException:
         ctx.store.delete(STAGING + staged)
@@ -215,17 +216,6 @@ def _locked(session: Session, institution_id: str) -> Institution:
     if found is None:
         raise NotFound(code="institution_not_found")
     return found
-
-
-def _own_blob(session: Session, ctx: Context, sha256: str, size: int) -> None:
-    """The blob's row, made or taken back from the bin: its bytes were just kept anew."""
-    blob = session.get(Blob, sha256, with_for_update=True)
-    now = ctx.clock()
-    if blob is None:
-        session.add(Blob(sha256=sha256, size=size, created_at=now, verified_at=now))
-        session.flush()
-        return
-    blob.state, blob.size, blob.verified_at, blob.unreferenced_since = "present", size, now, None
 
 
 def _target(session: Session, given: Given) -> Resource:

@@ -21,7 +21,7 @@ from repo_service.context import Context
 from repo_service.errors import Conflict, LostLease, NotFound, TooLarge, Unauthenticated, UploadEnded, XuehaiError
 from repo_service.models import Upload, new_id
 from repo_service.policy import Actor
-from repo_service.services import deposits, filenames
+from repo_service.services import blobs, deposits, filenames
 from repo_service.services import upload_rules as rules
 from repo_service.services.upload_rules import Announced
 from repo_service.storage.port import STAGING, stat
@@ -142,6 +142,7 @@ def finish(ctx: Context, upload_id: str, sha256: str | None = None) -> str:
     if upload.state != "finishing":
         raise Conflict(code="upload_incomplete", offset=upload.offset)
     digest = upload.attributes.get("sha256") or write_down_hash(ctx, upload, sha256)
+    blobs.announce(ctx, [digest])
     ctx.store.keep(upload.id, digest)
     try:
         resource_id, file_id = _place(ctx, upload.id, digest)
@@ -162,14 +163,14 @@ def terminate(ctx: Context, secret: str) -> None:
 
 def expire(ctx: Context, limit: int = 200) -> int:
     """End unfinished uploads whose time is over and free their bytes; answer how many."""
+    over = (
+        select(Upload).where(Upload.state == "open", Upload.expires_at < ctx.clock()).order_by(Upload.id).limit(limit)
+    )
+    with ctx.db.read() as session:  # where there is none, the write lock is left alone
+        if session.scalar(over.limit(1)) is None:
+            return 0
     with ctx.db.write() as session:
-        late = session.scalars(
-            select(Upload)
-            .where(Upload.state == "open", Upload.expires_at < ctx.clock())
-            .order_by(Upload.id)
-            .limit(limit)
-            .with_for_update(skip_locked=True)
-        ).all()
+        late = session.scalars(over.with_for_update(skip_locked=True)).all()
         for upload in late:
             upload.state, upload.fence = "expired", upload.fence + 1
     for upload in late:
