@@ -13,9 +13,9 @@ from repo_service.services.indexing import SearchPage, SearchRequest, Suggestion
 from search.model import FACETS, Sort
 
 router = APIRouter(prefix="/api/v1", tags=["search"])
-QUERY_LENGTH = 1000
+QUERY_LENGTH = 1000  # what comes after it is not looked at, and not repeated in links
 VALUES = 50  # of one facet
-Words = Annotated[str, Query(max_length=QUERY_LENGTH, description="A person's words: Chinese, pinyin, English")]
+Words = Annotated[str, Query(description="A person's words: Chinese, pinyin, English")]
 SortBy = Annotated[Annotated[str, OneOf(*get_args(Sort))], Query()]
 
 
@@ -52,7 +52,8 @@ def search(
     found = indexing.search(ctx, actor, asked)
     response = answer(request, found, personal=False)
     if found.next_cursor is not None:
-        following = request.url.include_query_params(cursor=found.next_cursor)
+        words = {"q": q[:QUERY_LENGTH]} if q else {}
+        following = request.url.include_query_params(**words, cursor=found.next_cursor)
         response.headers["Link"] = f'<{following.path}?{following.query}>; rel="next"'
     return response
 
@@ -70,7 +71,7 @@ def search_request(
     filters = {name: tuple(request.query_params.getlist(name)[:VALUES]) for name in FACETS}
     chosen: Sort = next((known for known in get_args(Sort) if known == sort), "relevance")
     return SearchRequest(
-        q=q,
+        q=q[:QUERY_LENGTH],
         filters={name: values for name, values in filters.items() if values},
         sort=chosen,
         limit=limit,
