@@ -20,6 +20,7 @@ _WIDE = (
     "\u2e80-\u2fdf\u3001-\u303f\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\uff01-\uff60\U00020000-\U0003ffff"
 )
 _TYPESET_SPACE = re.compile(f"(?<=[{_WIDE}]) +(?=[{_WIDE}])")
+_WIDE_RUN = re.compile(f"[{_WIDE}]+")
 _SPACED_OUT = re.compile(f"(?<![{_WIDE}])(?:[{_WIDE}] +){{2,}}[{_WIDE}](?![{_WIDE}])")
 _NUMBERED = re.compile("(第 ?[一二三四五六七八九十百零〇0-9]{1,5} ?[章节節講讲课課回部篇编編条條单]元?) +(?=\\S)")
 _LEADERS = re.compile(r"(?:\s?[.·…]){5,}\s*")
@@ -58,15 +59,16 @@ def join_lines(text: str, *, wrapped_from: int = 17) -> str:
     ``wrapped_from``: columns from which on a line may be one that was broken.
     """
     lines = text.split("\n")
-    width = sorted(map(_width, lines))[-1 - len(lines) // 10] if lines else 0
+    widths = [_width(line) for line in lines]
+    width = sorted(widths)[-1 - len(lines) // 10]
     joined: list[str] = []
     full = False
-    for line in lines:
+    for line, columns in zip(lines, widths, strict=True):
         if joined and full and line and _goes_on(joined[-1], line):
             joined[-1] += f" {line}" if _needs_space(joined[-1][-1], line[0]) else line
         else:
             joined.append(line)
-        full = _width(line) >= 0.8 * width and width >= wrapped_from
+        full = columns >= 0.8 * width and width >= wrapped_from
     return "\n".join(joined)
 
 
@@ -130,4 +132,4 @@ def _wide(char: str) -> bool:
 
 
 def _width(line: str) -> int:
-    return sum(2 if _wide(char) else 1 for char in line)
+    return len(line) + sum(map(len, _WIDE_RUN.findall(line)))
