@@ -3,7 +3,6 @@
 import json
 import os
 import subprocess
-import sys
 from collections.abc import Callable
 from importlib.metadata import version
 from pathlib import Path
@@ -11,7 +10,8 @@ from typing import Any
 
 import pytest
 
-XUEHAI = Path(sys.executable).with_name("xuehai")
+from tests.repo_service.platform import forked
+
 Run = Callable[..., subprocess.CompletedProcess[str]]
 LIBRARY = (
     "institution",
@@ -34,9 +34,7 @@ def xuehai(tmp_path: Path) -> Run:
     def run(*words: str, given: str = "", **settings: str) -> subprocess.CompletedProcess[str]:
         environment = {name: value for name, value in os.environ.items() if not name.startswith("XUEHAI_")}
         environment |= {"XUEHAI_DATA_DIR": str(tmp_path / "data"), "LC_ALL": "C.UTF-8"} | settings
-        return subprocess.run(
-            [str(XUEHAI), *words], env=environment, input=given, capture_output=True, text=True, check=False
-        )
+        return forked.run(words, environment, given, tmp_path)
 
     return run
 
