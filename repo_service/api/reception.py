@@ -10,6 +10,7 @@ import time
 from collections import OrderedDict
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
 from typing import ParamSpec, TypeVar
@@ -29,6 +30,7 @@ STALL_SECONDS = 60.0  # a silent client is let go; what it sent stays
 RECORD_BYTES = 32 * 2**20  # between two notes of how far it is: what a killed server forgets at most
 RECORD_SECONDS = 5.0
 ASK_SECONDS = 0.5  # between two looks whether a writer in another process has taken over
+GRACE_SECONDS = 0.3  # for a busy writer to end by itself before a newer one
 HASHES_KEPT = 1000
 THREADS = 8
 
@@ -75,9 +77,13 @@ class Reception:
     async def evict(self, secret: str, *, quiet: float = 0.0) -> None:
         """Stop the writer of this upload in this process and wait until what it has counts.
 
-        Only one that has heard nothing for ``quiet`` seconds: whose connection is dead without having said so.
+        Only one that has heard nothing for ``quiet`` seconds: whose connection is dead without having said so. One
+        that is at work may end by itself first, so that clients in a race get on.
         """
         while (hold := self._holds.get(secret)) is not None and time.monotonic() - hold.heard >= quiet:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(max(0.0, hold.heard + GRACE_SECONDS - time.monotonic())):
+                    await hold.ended.wait()
             hold.stop()
             await hold.ended.wait()
 

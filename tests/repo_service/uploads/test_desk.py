@@ -13,6 +13,7 @@ from tests.repo_service.uploads.conftest import Site, content, eventually
 
 pytestmark = pytest.mark.browser
 SRT = b"1\n00:00:01,000 --> 00:00:02,000\nhello\n"
+expect.set_options(timeout=20_000)
 PASSWORD = "correct horse battery staple"
 
 
@@ -77,7 +78,7 @@ def test_a_video_with_its_captions(site: Site, desk: Page, tmp_path: Path) -> No
     (resource,) = site.resources()
     assert resource.title == "第一课"
     expect(desk.get_by_role("link", name="查看资源").first).to_have_attribute("href", f"/resources/{resource.id}")
-    expect(desk.locator(".upload-steps .steps li").first).to_be_visible(timeout=10_000)
+    expect(desk.locator(".upload-steps .steps li").first).to_be_visible()
     assert {file.name: file.role for file in site.files(resource.id)} == {
         "第一课.mp4": "source",
         "第一课.zh.srt": "captions",
@@ -113,7 +114,7 @@ def test_paused_and_resumed_by_keyboard(site: Site, desk: Page, tmp_path: Path) 
     assert site.resources() == []
     network.detach()
     resume.press("Enter")
-    expect(desk.locator(".upload .tag.ok")).to_be_visible(timeout=15_000)
+    expect(desk.locator(".upload .tag.ok")).to_be_visible()
     (file,) = site.files(site.resources()[0].id)
     assert file.sha256 == hashlib.sha256(data).hexdigest()
 
