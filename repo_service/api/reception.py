@@ -67,8 +67,9 @@ class Batch:
 class Reception:
     """The writers, hashes and threads of this process."""
 
-    def __init__(self, ctx: Context) -> None:
+    def __init__(self, ctx: Context, *, flush: float = FLUSH_SECONDS, stall: float = STALL_SECONDS) -> None:
         self._ctx = ctx
+        self._flush, self._stall = flush, stall
         self._holds: dict[str, Hold] = {}
         self._hashes: OrderedDict[str, tuple[int, hashlib._Hash]] = OrderedDict()
         self._finishing: dict[str, asyncio.Task[str]] = {}
@@ -141,7 +142,7 @@ class Reception:
         storing: asyncio.Future[None] | None = None
         try:
             while True:
-                batch = await _next_batch(body, hold)
+                batch = await _next_batch(body, hold, self._flush)
                 if storing is not None:
                     await storing
                     storing = None
@@ -149,7 +150,7 @@ class Reception:
                 storing = asyncio.ensure_future(self.run(intake.store, batch))
                 if batch.last or batch.gone or hold.stopped:
                     break
-                if time.monotonic() - hold.heard > STALL_SECONDS:
+                if time.monotonic() - hold.heard > self._stall:
                     raise Stalled
         finally:
             if storing is not None:
@@ -231,11 +232,11 @@ class Intake:
             yield chunk
 
 
-async def _next_batch(body: Receive, hold: Hold) -> Batch:
+async def _next_batch(body: Receive, hold: Hold, seconds: float) -> Batch:
     """Read until the batch is full, its time is over, the body ended or the writer was stopped."""
     batch = Batch()
     try:
-        async with asyncio.timeout(FLUSH_SECONDS) as hold.clock:
+        async with asyncio.timeout(seconds) as hold.clock:
             while batch.size < BATCH and not hold.stopped:
                 message = await body()
                 if message["type"] != "http.request":

@@ -18,9 +18,19 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from repo_service.api import reception
-from repo_service.errors import LostLease
+from repo_service.errors import LostLease, Stalled
 from repo_service.services import uploads
-from tests.repo_service.uploads.conftest import OCTETS, Answer, Client, Site, content, eventually, installed, site_of
+from tests.repo_service.uploads.conftest import (
+    OCTETS,
+    Answer,
+    Client,
+    Site,
+    content,
+    eventually,
+    installed,
+    serving,
+    site_of,
+)
 
 DATA = content(3_000_000, seed=7)
 
@@ -134,25 +144,33 @@ def test_an_outrun_writer_of_another_process_writes_nothing(site: Site) -> None:
     assert file.sha256 == hashlib.sha256(site.stored(file)).hexdigest()
 
 
-def test_a_silent_client_is_let_go_and_keeps_what_it_sent(site: Site) -> None:
-    desk = reception.Reception(site.ctx)
+def test_processes_take_turns(site: Site) -> None:
+    address = began(site)
+    with serving(site.ctx) as second:  # with hashes and writers of its own
+        for turn, start in enumerate(range(0, len(DATA), 600_000)):
+            port = (site.port, second)[turn % 2]
+            answer = Client(port).patch(address, start, DATA[start : start + 600_000])
+            assert answer.offset == min(start + 600_000, len(DATA))
+    check_whole(site, answer.headers["xuehai-resource"])
+
+
+def test_a_silent_client_is_let_go_and_what_it_sent_stays(site: Site) -> None:
     address = began(site).removeprefix("/files/")
+    sent = iter([{"type": "http.request", "body": DATA[:12345], "more_body": True}])
 
-    async def stop_after(batch: bytes) -> int:
-        sent = iter([{"type": "http.request", "body": batch, "more_body": True}])
+    async def body() -> dict[str, object]:
+        for message in sent:
+            return message
+        await asyncio.Event().wait()  # silent for good
+        raise AssertionError
 
-        async def body() -> dict[str, object]:
-            for message in sent:
-                return message
-            await asyncio.sleep(3600)
-            raise AssertionError
+    async def receive() -> None:
+        desk = reception.Reception(site.ctx, flush=0.05, stall=0.3)
+        await desk.receive(address, body, offset=0, length=None, size=len(DATA), checksum=None)
 
-        task = asyncio.create_task(desk.receive(address, body, offset=0, length=None, size=len(DATA), checksum=None))
-        await asyncio.sleep(0.5)
-        await desk.evict(address)
-        return (await task).offset
-
-    assert asyncio.run(stop_after(DATA[:12345])) == 12345
+    with pytest.raises(Stalled):
+        asyncio.run(receive())
+    assert uploads.find(site.ctx, address).offset == 12345
 
 
 def test_a_part_with_a_checksum_counts_whole_or_not_at_all(served: Site) -> None:
