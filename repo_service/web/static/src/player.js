@@ -16,10 +16,14 @@ const NEAR_END = 15; // what is left then counts as seen: start from the beginni
 videojs.addLanguage("zh-Hans", zh);
 
 const element = document.getElementById("player");
-const { id, at, audioUrl } = element.dataset;
+const { id, at, audioUrl, hls } = element.dataset;
 const asked = at === "" ? null : Number(at);
 
+// The page brings the small file for browsers without scripts; here the ladder comes first, the file after it.
+const plain = [...element.querySelectorAll("source")].map(({ src, type }) => ({ src: src.split("#")[0], type }));
+
 const player = videojs(element, {
+  sources: hls ? [{ src: hls, type: "application/x-mpegURL" }, ...plain] : plain,
   language: document.documentElement.lang,
   playbackRates: SPEEDS,
   audioOnlyMode: element.tagName === "AUDIO",
