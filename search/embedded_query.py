@@ -10,6 +10,7 @@ from search import weights
 from search.model import FACETS
 from search.query import Phrase, Plan
 from search.stages import Stage
+from search.text import pieces
 
 _FIELD_WEIGHTS = (
     ("title", weights.TITLE),
@@ -81,10 +82,13 @@ def _with_extras(schema: tantivy.Schema, plan: Plan, musts: list[tuple[Occur, Q]
 
 
 def _word(schema: tantivy.Schema, word: str, *, alone: bool = False) -> Q:
-    """A word, whole or inside a longer one. ``alone``: a single character is found in any word."""
+    """A word, whole, inside a longer one, or in its pieces. ``alone``: a single character is found in any word."""
     ways = [(Occur.Should, _term(schema, "words", word, weights.WORD))]
     if len(word) > 1:
         ways.append((Occur.Should, _term(schema, "parts", word, weights.PART)))
+        if cut := pieces(word):
+            apart = [(Occur.Must, _term(schema, "words", piece, weights.PIECE)) for piece in cut]
+            ways.append((Occur.Should, Q.boolean_query(apart)))
     elif alone:
         ways.append((Occur.Should, _term(schema, "chars", word, weights.CHARACTER)))
     return Q.boolean_query(ways)

@@ -14,7 +14,7 @@ from search.engine import Engine, Searchers, found_count
 from search.model import FACETS, Answer, Hit, PassageHit, Query, Sort
 from search.query import Plan, understand
 from search.stages import Stage, stages
-from search.text import stem
+from search.text import pieces, stem
 
 MAX_DEPTH = 10_000
 MAX_LIMIT = 100
@@ -140,7 +140,8 @@ class OneSearch:
         terms = self._plan.terms
         if not ids or not terms:
             return {}
-        query = embedded_query.why(self._schema, terms, ids)
+        words = [*terms, *(piece for term in terms for piece in pieces(term))]
+        query = embedded_query.why(self._schema, words, ids)
         found: dict[str, tuple[str, ...]] = {}
         for score, address in self._searcher.search(query, limit=len(ids), count=False).hits:
             bits = round(score)

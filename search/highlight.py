@@ -6,7 +6,7 @@ from functools import lru_cache
 from html import escape
 
 from search.fold import fold_with_offsets
-from search.text import MAX_WORD, stem, terms_of_taiwan
+from search.text import MAX_WORD, mainland, pieces, stem, terms_of_taiwan
 
 LOOKED_AT = 50_000  # characters of one text; a page of a book has 2,000
 _HAN_TERM = re.compile(r"[^\x00-\x7f]")
@@ -22,7 +22,7 @@ def spans(text: str, terms: Iterable[str]) -> list[Span]:
         return []
     folded = fold_with_offsets(text[:LOOKED_AT])
     found: list[Span] = []
-    for match in _matcher(wanted).finditer(folded.text):
+    for match in _matcher(wanted).finditer(mainland(folded.text)):
         if match.lastgroup == "han":
             found.append(match.span())
         else:
@@ -34,6 +34,7 @@ def spans(text: str, terms: Iterable[str]) -> list[Span]:
 def _matcher(terms: frozenset[str]) -> re.Pattern[str]:
     """Chinese words are found wherever their characters stand; Latin ones are looked up whole."""
     han = {term for term in terms if _HAN_TERM.search(term)}
+    han |= {piece for term in han for piece in pieces(term)}
     han |= {taiwan for taiwan, mainland in terms_of_taiwan().items() if mainland in han}
     longest_first = sorted(han, key=lambda term: (-len(term), term))
     choices = [rf"(?P<latin>{_LATIN})"]

@@ -5,7 +5,7 @@ needs no plugin.
 """
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache, lru_cache
 from pathlib import Path
@@ -117,9 +117,30 @@ def tokens(text: str) -> list[Token]:
 
 
 def _han_tokens(run: str, at: int) -> Iterator[Token]:
+    """Words of a run of Chinese. Taiwan's terms are put into the mainland's before words are cut for good."""
     taiwan = terms_of_taiwan()
-    for word, start, end in _segmenter().tokenize(run, "default", False):
+    cut = _segmenter().tokenize(run, "default", False)
+    usual = "".join(_of_same_length(taiwan, word) for word, _, _ in cut)
+    if usual != run:
+        cut = _segmenter().tokenize(usual, "default", False)
+    for word, start, end in cut:
         yield Token(taiwan.get(word, word), at + start, at + end, han=True)
+
+
+def _of_same_length(taiwan: Mapping[str, str], word: str) -> str:
+    other = taiwan.get(word, word)
+    return other if len(other) == len(word) else word
+
+
+def mainland(folded: str) -> str:
+    """Folded text with Taiwan's terms replaced where that moves no character."""
+    return _taiwan_pattern().sub(lambda found: terms_of_taiwan()[found.group()], folded)
+
+
+@cache
+def _taiwan_pattern() -> re.Pattern[str]:
+    even = [word for word, other in terms_of_taiwan().items() if len(word) == len(other)]
+    return re.compile("|".join(sorted(even, key=lambda word: (-len(word), word))))
 
 
 def _latin_tokens(run: str, start: int, end: int) -> Iterator[Token]:
@@ -153,6 +174,20 @@ def subwords(word: str) -> tuple[str, ...]:
     taiwan = terms_of_taiwan()
     found = _segmenter().cut_for_search(word, False)
     return tuple(dict.fromkeys(taiwan.get(part, part) for part in found if 1 < len(part) < len(word)))
+
+
+@lru_cache(maxsize=20_000)
+def pieces(word: str) -> tuple[str, ...]:
+    """A long word as shorter ones, side by side: 计算机网络 → 计算机, 网络; empty when it cannot be cut so."""
+    found: list[str] = []
+    at = 0
+    while at < len(word):
+        starting = [part for part in subwords(word) if word.startswith(part, at)]
+        if not starting:
+            return ()
+        found.append(max(starting, key=len))
+        at += len(found[-1])
+    return tuple(found)
 
 
 def sounds(found: Iterable[Token]) -> list[str]:

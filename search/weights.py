@@ -6,6 +6,7 @@ CHARACTER = 0.5  # a single character: brings back what segmentation cut otherwi
 PAIR = 0.3  # two neighbouring words of the query within PAIR_SLOP places
 PAIR_SLOP = 2
 PART = 0.5  # a word found only inside a longer word
+PIECE = 0.4  # each piece of a long word, where they stand apart
 TITLE = 1.0  # on top of WORD, when the word stands in the title
 SUBJECT = 0.5
 PEOPLE = 0.5

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from search import pinyin
 from search.fold import fold, fold_with_offsets
-from search.text import analyse, sounds, stem, subwords, terms_of_taiwan, tokens
+from search.text import analyse, pieces, sounds, stem, subwords, terms_of_taiwan, tokens
 
 CHINESE = st.text(
     st.sampled_from("学習計算機网络資料庫的是一不龍龜ＡＢａｂé㍿①ﬁ…，。 \n") | st.characters(), max_size=60
@@ -101,6 +101,8 @@ def test_long_runs_take_no_longer_than_their_length_deserves() -> None:
 
 
 def test_words_inside_words() -> None:
+    assert pieces("计算机网络") == ("计算机", "网络")
+    assert words("計算機網路") == words("计算机网络"), "Taiwan's terms are cut like the mainland's"
     assert {"计算机", "网络"} <= set(subwords("计算机网络"))
     assert subwords("网络") == ()
 
