@@ -44,24 +44,15 @@ CODES: dict[str, str] = {
 """What each code means. The documentation and the sentences of the pages are compared with this table."""
 
 NOTES: dict[str, str] = {
-    "kept_as_attachment": "The file is kept as an attachment and is not opened.",
-    "playlist": "The file lists other files, which are not followed; it is kept as an attachment.",
-    "markup": "The file holds markup that a browser would act upon; it is kept as an attachment.",
-    "encrypted": "The file is encrypted.",
-    "scanned": "The pages are pictures: there is no text to search.",
-    "ends_early": "The file ends earlier than it says; what is there can be played.",
-    "no_sound": "The sound could not be read; the pictures can be played.",
-    "bitmap_subtitles": "Subtitles that are pictures of letters cannot be read.",
-    "captions_cut": "The subtitle file holds more than is kept.",
-}
-"""What a step that succeeded may have to say: the fact ``note``."""
-
-NOTES: dict[str, str] = {
     "kept_as_attachment": "The file is of a kind that is not opened: it is kept and can be downloaded.",
-    "scanned": "The pages are pictures without text: they can be read, but not searched.",
-    "encrypted": "The file is encrypted.",
     "playlist": "The file names other files or addresses, which are never fetched: it is kept unopened.",
     "markup": "The file is markup that a browser would act upon: it is kept unopened.",
+    "encrypted": "The file is encrypted.",
+    "scanned": "The pages are pictures without text: they can be read, but not searched.",
+    "ends_early": "The file ends earlier than it says: what is there can be played.",
+    "no_sound": "The sound could not be read: the pictures can be played.",
+    "bitmap_subtitles": "Subtitles that are pictures of letters cannot be read.",
+    "captions_cut": "The subtitle file holds more than is kept.",
 }
 """What a step may find worth saying though nothing failed: its fact ``note``."""
 

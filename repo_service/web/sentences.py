@@ -155,9 +155,9 @@ NOTES = {
     "encrypted": N_("The file is locked by a password. It is kept unopened. Save it without one and replace it."),
     "playlist": N_("Kept as an attachment: it only points to other places, and those are never fetched."),
     "markup": N_("Kept as an attachment: a web page or drawing that could act in a browser is not opened here."),
-    "ends_early": N_("The recording ends earlier than it says. What is there can be played. Bring it whole if you can."),
-    "no_sound": N_("The sound is damaged and was left out. The pictures can be played. Export it again and replace it."),
-    "bitmap_subtitles": N_("Subtitles inside the file are pictures, which cannot be searched. Add them as SRT, VTT or ASS."),
+    "ends_early": N_("The recording ends earlier than it says. What is there can be played. Bring it whole."),
+    "no_sound": N_("The sound is damaged and was left out. The pictures can be played. Export it afresh."),
+    "bitmap_subtitles": N_("Subtitles inside the file are pictures and cannot be searched. Add SRT, VTT or ASS."),
     "captions_cut": N_("The subtitle file holds more than is kept. What came first is there. Bring it in parts."),
 }
 PROCESSING = {
