@@ -102,8 +102,9 @@ UPLOADS = {
     "quota_exceeded": N_("The space of your institution is used up. Nothing was stored. Ask the operator for more."),
     "file_type_refused": N_("Programs are not taken. Nothing was stored."),
     "wrong_checksum": N_("A part arrived damaged and was thrown away. It is sent again by itself."),
-    "checksum_algorithm": N_("The checksum must be SHA-1, SHA-256 or MD5."),
+    "checksum_algorithm": N_("The checksum must be SHA-1, SHA-256 or SHA-512."),
     "wrong_protocol": N_("This server speaks tus 1.0.0."),
+    "file_unreadable": N_("This file could not be read on this machine. The others go on."),
     "stalled": N_("The connection stood still. What arrived is kept; the upload goes on from there."),
 }
 KEEPING = {

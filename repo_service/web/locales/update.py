@@ -39,6 +39,12 @@ def update(locale: str, template: Catalog) -> int:
     for message in catalogue:
         if locale == "en" and message.id:
             message.string = message.id
+    catalogue.project, catalogue.version = "xuehai", ""
+    catalogue.last_translator = catalogue.language_team = "Xuehai"
+    catalogue.msgid_bugs_address = ""
+    catalogue.header_comment = (
+        f"# Words of the pages ({locale}). Sources are English; update.py brings new messages in."
+    )
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("wb") as out:
         write_po(out, catalogue, width=120, sort_by_file=True, include_lineno=False, omit_header=False)
