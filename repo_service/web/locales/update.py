@@ -43,7 +43,7 @@ def update(locale: str, template: Catalog) -> int:
     catalogue.last_translator = catalogue.language_team = "Xuehai"
     catalogue.msgid_bugs_address = ""
     catalogue.header_comment = (
-        f"# Words of the pages ({locale}). Sources are English; update.py brings new messages in."
+        f"# Words of the pages ({locale}). The sources are English; see update.py."
     )
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("wb") as out:
