@@ -9,17 +9,15 @@ from contextlib import contextmanager
 from types import FrameType
 
 import structlog
-from sqlalchemy.exc import SQLAlchemyError
 
 from repo_service.context import Context
 from repo_service.services import indexing, leases, upkeep
 from repo_service.services.jobs import INGEST, Pipeline
 from repo_service.services.processing import work_one
-from search.errors import SearchUnavailable
 
 POLL_SECONDS = 1.0
-AWAY_SECONDS = 5.0  # until the next try when the database or the index is away
-THOROUGH_SECONDS = 3600.0  # between two walks through the object store
+AWAY_SECONDS = 5.0  # until the next try when something is away
+SWEEP_SECONDS = 3600.0  # between two walks through the object store
 ROLE_SECONDS = 60.0  # a role is lost after so long without renewal
 STOP_SECONDS = 20.0  # for steps to hand their jobs back
 
@@ -85,13 +83,15 @@ class _Worker:
         self._name = leases.process_name()
         self._stopping = threading.Event()
         self._bell = _Bell()
-        self._threads = [self._thread("listen", self._listen), self._thread("index", self._index)]
-        for number in range(concurrency):
-            self._threads.append(self._thread(f"heavy {number}", lambda: self._work(heavy=True)))
-        for number in range(max(1, concurrency // 2)):
-            self._threads.append(self._thread(f"light {number}", lambda: self._work(heavy=False)))
+        self._renew_index_role = 0.0  # by the monotonic clock; 0: it is not ours
+        loops: list[tuple[str, Callable[[], float]]] = [("listen", self._listen), ("index", self._index)]
+        loops += [(f"heavy {number}", lambda: self._work(heavy=True)) for number in range(concurrency)]
+        loops += [(f"light {number}", lambda: self._work(heavy=False)) for number in range(max(1, concurrency // 2))]
         if reconcile:
-            self._threads.append(self._thread("reconcile", self._reconcile))
+            loops += [("reconcile", self._reconcile), ("sweep", self._sweep)]
+        self._threads = [
+            threading.Thread(target=self._until_stopped, args=(act,), name=name, daemon=True) for name, act in loops
+        ]
 
     def start(self) -> None:
         """Take the jobs of dead predecessors, then begin."""
@@ -107,52 +107,51 @@ class _Worker:
         until = time.monotonic() + STOP_SECONDS
         for thread in self._threads:
             thread.join(max(0.0, until - time.monotonic()))
-        for role in (leases.RECONCILER, leases.INDEX_WRITER):
+        for role in (leases.RECONCILER, leases.SWEEPER, leases.INDEX_WRITER):
             leases.give(self._ctx, role, self._name)
         _log.info("worker_stopped", worker=self._name, late=[t.name for t in self._threads if t.is_alive()])
 
-    def _thread(self, name: str, loop: Callable[[], None]) -> threading.Thread:
-        return threading.Thread(target=loop, name=name, daemon=True)
-
-    def _listen(self) -> None:
-        while not self._stopping.is_set():
-            self._ctx.queue.wait(POLL_SECONDS)
-            self._bell.ring()
-
-    def _work(self, *, heavy: bool) -> None:
+    def _until_stopped(self, act: Callable[[], float]) -> None:
+        """Repeat ``act``, which answers how long to pause; what goes wrong in it is told and tried again."""
         while not self._stopping.is_set():
             heard = self._bell.heard()
             try:
-                if not work_one(self._ctx, self._name, heavy, pipeline=self._pipeline, stopping=self._stopping.is_set):
-                    self._bell.wait(heard, POLL_SECONDS)
-            except SQLAlchemyError:
-                _log.exception("database_away")
+                pause = act()
+            except Exception:  # the database, the broker or the index is away, or a fault of ours: the thread goes on
+                _log.exception("worker_part_failed", part=threading.current_thread().name)
                 self._stopping.wait(AWAY_SECONDS)
+                continue
+            if pause:
+                self._bell.wait(heard, pause)
 
-    def _reconcile(self) -> None:
-        walked = -THOROUGH_SECONDS
-        while not self._stopping.is_set():
-            try:
-                if leases.take(self._ctx, leases.RECONCILER, self._name, ROLE_SECONDS):
-                    thorough = time.monotonic() - walked >= THOROUGH_SECONDS
-                    report = upkeep.reconcile_once(self._ctx, thorough=thorough, pipeline=self._pipeline)
-                    walked = time.monotonic() if thorough else walked
-                    if report.done or report.failed:
-                        _log.info("reconciled", failures=report.failures, **+report.counts)
-            except SQLAlchemyError:
-                _log.exception("database_away")
-            self._stopping.wait(self._ctx.settings.reconcile_seconds)
+    def _listen(self) -> float:
+        self._ctx.queue.wait(POLL_SECONDS)
+        self._bell.ring()
+        return 0.0
 
-    def _index(self) -> None:
-        renewed = -ROLE_SECONDS
-        while not self._stopping.is_set():
-            heard = self._bell.heard()
-            try:
-                if time.monotonic() - renewed > ROLE_SECONDS / 3:
-                    mine = leases.take(self._ctx, leases.INDEX_WRITER, self._name, ROLE_SECONDS)
-                    renewed = time.monotonic() if mine else -ROLE_SECONDS
-                if renewed < 0 or not indexing.drain(self._ctx):
-                    self._bell.wait(heard, POLL_SECONDS)
-            except (SQLAlchemyError, SearchUnavailable):
-                _log.exception("index_away")
-                self._stopping.wait(AWAY_SECONDS)
+    def _work(self, *, heavy: bool) -> float:
+        worked = work_one(self._ctx, self._name, heavy, pipeline=self._pipeline, stopping=self._stopping.is_set)
+        return 0.0 if worked else POLL_SECONDS
+
+    def _reconcile(self) -> float:
+        if leases.take(self._ctx, leases.RECONCILER, self._name, ROLE_SECONDS):
+            self._tell(upkeep.reconcile_once(self._ctx, thorough=False, pipeline=self._pipeline))
+        self._stopping.wait(self._ctx.settings.reconcile_seconds)
+        return 0.0
+
+    def _sweep(self) -> float:
+        if leases.take(self._ctx, leases.SWEEPER, self._name, SWEEP_SECONDS):
+            self._tell(upkeep.sweep_once(self._ctx))
+        self._stopping.wait(SWEEP_SECONDS)
+        return 0.0
+
+    def _index(self) -> float:
+        now = time.monotonic()
+        if now >= self._renew_index_role:
+            mine = leases.take(self._ctx, leases.INDEX_WRITER, self._name, ROLE_SECONDS)
+            self._renew_index_role = now + ROLE_SECONDS / 3 if mine else 0.0
+        return 0.0 if self._renew_index_role and indexing.drain(self._ctx) else POLL_SECONDS
+
+    def _tell(self, report: upkeep.Report) -> None:
+        if report.done or report.failed:
+            _log.info("reconciled", failures=report.failures, **+report.counts)

@@ -13,6 +13,7 @@ from repo_service.context import Context
 from repo_service.models import Lease
 
 RECONCILER = "reconciler"
+SWEEPER = "sweeper"
 INDEX_WRITER = "index-writer"
 
 

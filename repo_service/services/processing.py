@@ -4,6 +4,7 @@ import contextlib
 import errno
 import hashlib
 import json
+import os
 import shutil
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -23,7 +24,7 @@ from repo_service.services.jobs import INGEST, Claim, Pipeline, cancel_for, enqu
 from repo_service.services.products import Placed
 from repo_service.services.pulse import Heartbeat, Pulse
 from repo_service.services.redo import reprocess, retry
-from repo_service.storage.port import BLOBS, ObjectMissing, StorageError
+from repo_service.storage.port import BLOBS, LocalBytes, ObjectMissing, StorageError
 
 __all__ = ["cancel_for", "enqueue", "processing_of", "reprocess", "retry", "work_one"]
 
@@ -141,8 +142,14 @@ class _Run:
         )
 
     def _fetch(self, sha256: str, path: Path, beat: Heartbeat) -> Path:
+        """A blob as a file of the scratch folder: linked where that can be, else copied. Steps only read it."""
+        chunks = self.ctx.store.read(BLOBS + sha256)
+        if isinstance(chunks, LocalBytes):
+            with contextlib.suppress(OSError):  # another file system, or one without links
+                os.link(chunks.path, path)
+                return path
         with path.open("xb") as target:
-            for chunk in self.ctx.store.read(BLOBS + sha256):
+            for chunk in chunks:
                 target.write(chunk)
                 beat.report(0.0)
         return path

@@ -4,7 +4,7 @@ Nothing here is needed while all goes well, and everything may be done at any ti
 """
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 
@@ -48,17 +48,26 @@ class Report:
 
 
 def reconcile_once(ctx: Context, *, thorough: bool = True, pipeline: Pipeline = INGEST) -> Report:
-    """One pass. ``thorough`` walks the object store and checks blobs too: for the hour, the start and the operator."""
-    report = Report()
-    parts: dict[str, Callable[[], int]] = {
-        "interrupted": lambda: interrupt_expired(ctx, pipeline=pipeline),
-        "uploads_finished": lambda: uploads.finish_stuck(ctx),
-        "uploads_expired": lambda: uploads.expire(ctx),
-        "rung": lambda: ring_unheard(ctx),
-        "index_wanted": lambda: want_index(ctx),
-    }
-    if thorough:
-        parts |= {
+    """One pass over what the database knows; ``thorough``: the object store is walked too, as `sweep_once` does."""
+    report = _run(
+        {
+            "interrupted": lambda: interrupt_expired(ctx, pipeline=pipeline),
+            "uploads_finished": lambda: uploads.finish_stuck(ctx),
+            "uploads_expired": lambda: uploads.expire(ctx),
+            "rung": lambda: ring_unheard(ctx),
+            "index_wanted": lambda: want_index(ctx),
+        }
+    )
+    if not thorough:
+        return report
+    swept = sweep_once(ctx)
+    return Report(report.counts + swept.counts, report.failures | swept.failures)
+
+
+def sweep_once(ctx: Context) -> Report:
+    """Clear away what is left over, and hash a portion of the blobs. It takes as long as the store is large."""
+    return _run(
+        {
             "staging_removed": lambda: garbage.sweep_staging(ctx),
             "scratch_removed": lambda: garbage.sweep_scratch(ctx),
             "blobs_adopted": lambda: garbage.adopt_unknown(ctx),
@@ -67,6 +76,11 @@ def reconcile_once(ctx: Context, *, thorough: bool = True, pipeline: Pipeline = 
             "blobs_damaged": lambda: garbage.check_fixity(ctx),
             "forgotten": lambda: forget_old(ctx),
         }
+    )
+
+
+def _run(parts: Mapping[str, Callable[[], int]]) -> Report:
+    report = Report()
     for name, part in parts.items():
         try:
             report.counts[name] += part()

@@ -105,6 +105,7 @@ class _Reader(Iterator[bytes]):
     """The bytes of an open file, chunk by chunk; it lets go of the file when it ends or is forgotten."""
 
     def __init__(self, path: Path, start: int, length: int | None) -> None:
+        self.path = path
         self._fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
         self._at = start
         self._end = os.fstat(self._fd).st_size if length is None else start + length

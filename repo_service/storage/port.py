@@ -3,7 +3,8 @@
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Protocol
+from pathlib import Path
+from typing import Protocol, runtime_checkable
 
 BLOBS = "blobs/"
 STAGING = "staging/"
@@ -30,6 +31,13 @@ class Stored:
     modified: datetime
 
 
+@runtime_checkable
+class LocalBytes(Protocol):
+    """Bytes that lie in a file which never changes: whoever needs a file may link it instead of copying."""
+
+    path: Path
+
+
 class ObjectStore(Protocol):
     """Where bytes live. A blob is immutable; a staged object grows until it is kept or deleted."""
 
@@ -48,7 +56,10 @@ class ObjectStore(Protocol):
         ...
 
     def read(self, key: str, start: int = 0, length: int | None = None) -> Iterator[bytes]:
-        """Stream bytes; ObjectMissing is raised at the call, not at the first chunk."""
+        """Stream bytes; ObjectMissing is raised at the call, not at the first chunk.
+
+        Where objects are files of this machine, a whole object's iterator is a `LocalBytes`.
+        """
         ...
 
     def scan(self, prefix: str) -> Iterator[Stored]:

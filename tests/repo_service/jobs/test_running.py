@@ -14,6 +14,7 @@ from repo_service.policy import ANONYMOUS, OPERATOR, Actor
 from repo_service.services import garbage, processing
 from repo_service.services.jobs import Claim
 from repo_service.services.processing import claim_of_staged, staged_name
+from repo_service.storage.port import LocalBytes
 from tests.repo_service.jobs.conftest import Bench, Line, Run, making
 
 
@@ -202,3 +203,19 @@ def test_a_staged_name_tells_whose_it_is(bench: Bench) -> None:
     assert claim_of_staged(staged_name(claim, 3)) == ("0198-ab", 7)
     for other in ("0198-ab", "job-", "job-a-b-c", "job-x"):
         assert claim_of_staged(other) is None
+
+
+def test_a_file_of_this_machine_is_linked_not_copied(bench: Bench) -> None:
+    inodes: list[int] = []
+
+    def look(given: StepInput, around: Surroundings) -> StepOutput:
+        inodes.append(given.source.stat().st_ino)
+        return StepOutput()
+
+    line = Line((Step("look", 1, look),))
+    file = bench.give(line)
+    bench.work(line)
+    chunks = bench.ctx.store.read(f"blobs/{file.sha256}")
+    assert isinstance(chunks, LocalBytes)
+    assert inodes == [chunks.path.stat().st_ino]
+    assert b"".join(bench.ctx.store.read(f"blobs/{file.sha256}")) == b"lesson"
