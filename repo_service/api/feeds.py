@@ -128,7 +128,7 @@ def security(ctx: Ctx) -> PlainTextResponse:
     url = ctx.settings.public_url
     expires = (ctx.clock() + timedelta(days=180)).strftime("%Y-%m-%dT00:00:00Z")
     lines = [
-        f"Contact: {url}/about#security",
+        f"Contact: {url}/about",
         f"Expires: {expires}",
         "Preferred-Languages: zh, en",
         f"Canonical: {url}/.well-known/security.txt",

@@ -1,67 +1,100 @@
 """/docs: the API described on one page, drawn from the same OpenAPI document; no script, nothing from elsewhere."""
 
-from html import escape
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import groupby
 from typing import Any
 
 from fastapi import APIRouter, Request
-from starlette.responses import HTMLResponse
+from starlette.responses import Response
 
-from repo_service.api.deps import PUBLIC_ROUTE, Lang
+from repo_service.api.deps import PUBLIC_ROUTE
+from repo_service.web.look import look_of
 from repo_service.web.messages import ALL, sentence
-from repo_service.web.view import static
+from repo_service.web.view import page
 
 router = APIRouter(dependencies=[PUBLIC_ROUTE], include_in_schema=False)
 METHODS = ("get", "post", "patch", "put", "delete", "head", "options")
 _WORDS = {
-    "zh": ("学海接口", "机器可读的描述", "错误代码", "请求体", "答复"),
-    "en": ("Xuehai API", "Machine-readable description", "Error codes", "Body", "Answers"),
+    "zh": {
+        "title": "学海接口",
+        "intro": "目录向其他系统开放：JSON 字段用下划线小写，时间为 RFC 3339（UTC），编号为 UUIDv7，地址相对本站。"
+        "拒绝时按 RFC 9457 答复，错误代码不变。程序请带 Authorization: Bearer 密钥；文件经 tus 1.0 送到 /files/。",
+        "machine": "机器可读的描述",
+        "errors": "错误代码",
+        "parameters": "参数",
+        "name": "名称",
+        "place": "位置",
+        "meaning": "含义",
+        "body": "请求体",
+        "answers": "答复",
+    },
+    "en": {
+        "title": "Xuehai API",
+        "intro": "The catalogue is open to other systems: JSON is snake_case, times are RFC 3339 in UTC, ids UUIDv7, "
+        "addresses are relative to this site. Refusals are RFC 9457 problems with stable codes. Programs send "
+        "Authorization: Bearer KEY; files come by tus 1.0 at /files/.",
+        "machine": "Machine-readable description",
+        "errors": "Error codes",
+        "parameters": "Parameters",
+        "name": "Name",
+        "place": "Place",
+        "meaning": "Meaning",
+        "body": "Body",
+        "answers": "Answers",
+    },
 }
 
 
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """One operation as the page shows it."""
+
+    tag: str
+    id: str
+    method: str
+    path: str
+    says: str
+    parameters: list[dict[str, Any]]
+    body: str
+    answers: str
+
+
 @router.get("/docs")
-def docs(request: Request, lang: Lang) -> HTMLResponse:
-    """The page."""
+def docs(request: Request) -> Response:
+    """The API on one page."""
     schema: dict[str, Any] = request.app.openapi()
-    title, machine, codes, _, _ = _WORDS[lang]
-    tag = "en" if lang == "en" else "zh-Hans"
-    operations = "".join(
-        _operation(path, method, item[method], lang)
-        for path, item in schema["paths"].items()
-        for method in METHODS
-        if method in item
-    )
-    errors = "".join(
-        f'<dt id="{escape(code)}"><code>{escape(code)}</code></dt><dd>{escape(sentence(code, lang))}</dd>'
-        for code in sorted(ALL)
-    )
-    return HTMLResponse(
-        f'<!doctype html><html lang="{tag}"><head><meta charset="utf-8">'
-        '<meta name="viewport" content="width=device-width, initial-scale=1">'
-        f'<title>{title}</title><link rel="stylesheet" href="{static("site.css")}"></head>'
-        f'<body><main id="main"><div class="wrap"><h1>{title}</h1><p>{escape(schema["info"]["description"])}</p>'
-        f'<p><a href="/openapi.json">{machine} (OpenAPI {escape(schema["openapi"])})</a></p>{operations}'
-        f'<h2 id="errors">{codes}</h2><dl>{errors}</dl></div></main></body></html>',
-        headers={"Content-Language": tag, "Vary": "Cookie, Accept-Language"},
+    locale = look_of(request).locale
+    operations = sorted(_operations(schema), key=lambda one: one.tag)  # those of one tag keep their order
+    return page(
+        request,
+        "docs.html",
+        words=_WORDS[locale],
+        openapi=schema["openapi"],
+        groups=[(tag, list(group)) for tag, group in groupby(operations, key=lambda one: one.tag)],
+        codes=[(code, sentence(code, locale)) for code in sorted(ALL)],
     )
 
 
-def _operation(path: str, method: str, operation: dict[str, Any], lang: str) -> str:
-    """One operation: what it does, what it takes, what it answers."""
-    _, _, _, body, answers = _WORDS[lang]
-    rows = "".join(
-        f"<tr><td><code>{escape(one['name'])}</code></td><td>{escape(one['in'])}</td>"
-        f"<td>{escape(one.get('description', ''))}</td></tr>"
-        for one in operation.get("parameters", ())
-    )
-    table = f"<table><tbody>{rows}</tbody></table>" if rows else ""
-    content = operation.get("requestBody", {}).get("content", {})
-    names = [_name(one.get("schema", {})) for one in content.values()]
-    takes = f"<p>{body}: <code>{escape(', '.join(filter(None, names)))}</code></p>" if any(names) else ""
-    said = ", ".join(f"{status} {one.get('description', '')}" for status, one in operation["responses"].items())
-    return (
-        f'<section><h2 id="{escape(operation["operationId"])}"><code>{method.upper()} {escape(path)}</code></h2>'
-        f"<p>{escape(operation.get('description', ''))}</p>{table}{takes}<p>{answers}: {escape(said)}</p></section>"
-    )
+def _operations(schema: dict[str, Any]) -> Iterator[Operation]:
+    for path, item in schema["paths"].items():
+        for method in METHODS:
+            if method not in item:
+                continue
+            said = item[method]
+            content = said.get("requestBody", {}).get("content", {})
+            names = [_name(one.get("schema", {})) for one in content.values()]
+            answers = [f"{status} {one.get('description', '')}" for status, one in said["responses"].items()]
+            yield Operation(
+                tag=next(iter(said.get("tags", ())), ""),
+                id=said["operationId"],
+                method=method.upper(),
+                path=path,
+                says=said.get("description", ""),
+                parameters=said.get("parameters", []),
+                body=", ".join(name for name in names if name),
+                answers=", ".join(answers),
+            )
 
 
 def _name(schema: dict[str, Any]) -> str:
