@@ -20,6 +20,7 @@ import office
 
 CONTENT = Path(__file__).parent / "content"
 RECORD = ("title", "description", "kinds", "subjects", "keywords", "creators", "level", "year", "licence", "language")
+AXES = {"degree": {"adult_degree"}, "vocational": {"vocational_skills", "professional", "workers"}}
 
 Content = dict[str, Any]
 
@@ -99,6 +100,7 @@ def make(source: Path, out: Path) -> tuple[str, str, Content]:
     folder.mkdir(parents=True, exist_ok=True)
     made = FORMS[content["form"]](content, folder / source.stem)
     record = {key: content[key] for key in RECORD if key in content}
+    record |= {axis: bool(kinds & set(content["kinds"])) for axis, kinds in AXES.items()}
     return content["institution"], made[0].name, record
 
 
