@@ -133,10 +133,10 @@ def _untagged(stem: str) -> list[str]:
     """The stem, and what is left as language tags, and a video's extension, are taken off its end one by one."""
     found = [stem]
     while True:
-        shorter = _TAG.sub("", found[-1])
+        shorter = _TAG.sub("", found[-1]).strip()
         head, _, extension = found[-1].rpartition(".")
         if shorter == found[-1] and extension in PLAYED:
-            shorter = head
+            shorter = head.strip()
         if not shorter or shorter == found[-1]:
             return found
         found.append(shorter)
