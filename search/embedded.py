@@ -15,6 +15,7 @@ from search.generations import JOURNAL, Generations
 from search.model import Answer, Document, Health, Query, Rejected, Suggestion, Tombstone
 
 INCOMPLETE = "index_incomplete"  # notice: the index is not yet filled from the catalogue
+SWITCHES = 5  # of generations, while one request opens the index
 REBUILD_BATCH = 500
 REBUILD_COMMIT = 20_000
 
@@ -51,7 +52,7 @@ class EmbeddedIndex:
             filling = generations.fill(name)
             filling.__enter__()
         try:
-            engine = Engine(name, generations.folder(name))
+            engine = Engine(name, generations.folder(name), new=True)
             rejected = _fill(engine, documents)
             path = generations.folder(name) / JOURNAL
             done = _replay(engine, path, 0)
@@ -108,8 +109,8 @@ class EmbeddedIndex:
             raise SearchUnavailable("there is no index yet")
         with self._reading(engine, "cannot search"):
             answer = OneSearch(engine, engine.searchers(), query).answer()
-        _, complete = self._generations.about(engine.name)
-        if not complete:
+        version, complete = self._generations.about(engine.name)
+        if version and not complete:
             return replace(answer, notices=(*answer.notices, INCOMPLETE))
         return answer
 
@@ -128,16 +129,24 @@ class EmbeddedIndex:
             raise NotTheWriter("this process only reads the index")
 
     def _live(self) -> Engine | None:
-        name = self._generations.live()
+        """The generation that answers. One that is replaced while it is being opened is let go for its successor."""
+        for _ in range(SWITCHES):
+            name = self._generations.live()
+            try:
+                return self._opened(name)
+            except SearchBroken:
+                if self._generations.live() == name:
+                    raise
+        raise SearchUnavailable("the index is being replaced")
+
+    def _opened(self, name: str) -> Engine | None:
         with self._lock:
-            if not name:
+            if self._engine is None or self._engine.name != name:
                 self._engine = None
-            elif self._engine is None or self._engine.name != name:
-                version, _ = self._generations.about(name)
-                self._engine = None
+                version, _ = self._generations.about(name) if name else (schema.VERSION, True)
                 if version != schema.VERSION:
                     raise SearchBroken(f"the index has schema {version}, not {schema.VERSION}")
-                self._engine = Engine(name, self._generations.folder(name))
+                self._engine = Engine(name, self._generations.folder(name)) if name else None
             return self._engine
 
     def _live_or_new(self) -> Engine:
@@ -151,7 +160,7 @@ class EmbeddedIndex:
         if engine is None:
             name = self._generations.create()
             self._generations.describe(name, version=schema.VERSION, complete=False)
-            engine = Engine(name, self._generations.folder(name))
+            engine = Engine(name, self._generations.folder(name), new=True)
             self._generations.switch(name)
             with self._lock:
                 self._engine = engine

@@ -48,7 +48,9 @@ class Searchers:
 class Part:
     """One tantivy index: reopened for reading when its files changed, by whatever process."""
 
-    def __init__(self, folder: Path, layout: tantivy.Schema) -> None:
+    def __init__(self, folder: Path, layout: tantivy.Schema, *, new: bool) -> None:
+        if not new and not tantivy.Index.exists(str(folder)):
+            raise FileNotFoundError(f"no index in {folder}")  # else an empty one would be made there
         self.schema = layout
         self.index = tantivy.Index(layout, path=str(folder))
         self.index.config_reader("manual")
@@ -56,24 +58,28 @@ class Part:
         self._seen: tuple[int, int] | None = None
 
     def searcher(self) -> tantivy.Searcher:
-        """The newest state that is committed."""
-        status = os.stat(self._meta)
-        stamp = (status.st_mtime_ns, status.st_ino)
-        if stamp != self._seen:
-            self.index.reload()
-            self._seen = stamp
+        """The newest state that is committed; of a generation that was dropped meanwhile, the last one."""
+        try:
+            status = os.stat(self._meta)
+            stamp = (status.st_mtime_ns, status.st_ino)
+            if stamp != self._seen:
+                self.index.reload()
+                self._seen = stamp
+        except (OSError, ValueError):
+            if self._meta.exists():
+                raise
         return self.index.searcher()
 
 
 class Engine:
     """A generation: readers of both indexes, and the writers when this process has them."""
 
-    def __init__(self, name: str, folder: Path) -> None:
+    def __init__(self, name: str, folder: Path, *, new: bool = False) -> None:
         self.name = name
         try:
             with engine_errors("cannot open the index"):
-                self.resources = Part(folder / "resources", schema.resource_schema())
-                self.passages = Part(folder / "passages", schema.passage_schema())
+                self.resources = Part(folder / "resources", schema.resource_schema(), new=new)
+                self.passages = Part(folder / "passages", schema.passage_schema(), new=new)
         except SearchUnavailable as error:
             raise SearchBroken(str(error)) from error
         self._lock = threading.Lock()
