@@ -42,9 +42,7 @@ def update(locale: str, template: Catalog) -> int:
     catalogue.project, catalogue.version = "xuehai", ""
     catalogue.last_translator = catalogue.language_team = "Xuehai"
     catalogue.msgid_bugs_address = ""
-    catalogue.header_comment = (
-        f"# Words of the pages ({locale}). The sources are English; see update.py."
-    )
+    catalogue.header_comment = f"# Words of the pages ({locale}). The sources are English; see update.py."
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("wb") as out:
         write_po(out, catalogue, width=120, sort_by_file=True, include_lineno=False, omit_header=False)
