@@ -34,7 +34,7 @@ class Deposited:
 
 
 def deposit(
-    files: Annotated[list[Path], typer.Argument(metavar="FILE…", help="文件或文件夹 · files or folders")],
+    files: Annotated[list[Path], typer.Argument(metavar="FILE", help="文件或文件夹 · files or folders")],
     institution: Annotated[str, typer.Option(help="机构代号 · slug of the institution")],
     title: Annotated[str | None, typer.Option(help="题名，只用于一个资源 · title, for one resource only")] = None,
     metadata: Annotated[
