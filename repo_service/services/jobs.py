@@ -131,9 +131,14 @@ def heartbeat(ctx: Context, claim: Claim, progress: float | None = None) -> None
 def held(session: Session, claim: Claim) -> Job:
     """The job of a claim, locked together with its resource. Raises LostLease when the claim no longer counts."""
     job = locked(session, claim.job_id, claim.resource_id)
-    if job is None or job.state != "running" or job.fence != claim.fence:
+    if job is None or not is_held(job, claim):
         raise LostLease(claim.job_id)
     return job
+
+
+def is_held(job: Job, claim: Claim) -> bool:
+    """Whether the claim on this job still counts."""
+    return job.id == claim.job_id and job.fence == claim.fence and job.state == "running"
 
 
 def locked(session: Session, job_id: str, resource_id: str) -> Job | None:
@@ -232,7 +237,7 @@ def reopen(
     steps = graph_of(pipeline, file, jobs.values())
     chosen = set(names) & set(jobs)
     for name in _after(steps, chosen, pipeline.first_step().name):
-        if name in jobs and jobs[name].state in following:
+        if name in jobs and jobs[name].state in following | {"ready"}:  # ready for another try, but not any more
             chosen.add(name)
     for name in chosen:
         _reset(jobs[name], steps.get(name))

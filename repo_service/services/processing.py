@@ -117,6 +117,8 @@ class _Run:
         with self.ctx.db.read() as session:
             file = session.get_one(File, claim.file_id)
             own = list(session.scalars(select(Job).where(Job.file_id == file.id)))
+            if not any(jobs.is_held(job, claim) for job in own):
+                raise LostLease(claim.job_id)  # and with it what the step would need may be gone
             step = jobs.graph_of(self.pipeline, file, own).get(claim.step)
             if step is None:
                 raise IngestError("unknown_step", claim.step)

@@ -6,7 +6,7 @@ MUTATIONS = (
     Mutation(
         "no_fence_check",
         "jobs",
-        (('if job is None or job.state != "running" or job.fence != claim.fence:', "if job is None:"),),
+        (("    if job is None or not is_held(job, claim):\n", "    if job is None:\n"),),
     ),
     Mutation(
         "attempt_raised_after_the_work",

@@ -24,8 +24,8 @@ class Crash(BaseException):
     """The process is gone, in the middle of whatever it did. Nothing in the code under test may catch it."""
 
 
-class Broken(AssertionError):
-    """Something happened that must never happen."""
+class Broken(BaseException):
+    """Something happened that must never happen. Not an Exception, so that the code under test cannot swallow it."""
 
 
 @dataclass

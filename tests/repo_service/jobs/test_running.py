@@ -153,6 +153,15 @@ def test_doing_a_step_again_replaces_what_it_made(bench: Bench) -> None:
     assert garbage.quarantine(bench.ctx) == 1
 
 
+def test_a_step_that_waits_for_its_next_try_waits_for_what_is_redone_before_it(bench: Bench) -> None:
+    line = Line((Step("make", 1, raising(ZeroDivisionError())),))
+    bench.give(line)
+    bench.work(line)
+    assert bench.states() == {"identify": "done", "make": "ready"}
+    processing.reprocess(bench.ctx, "identify", pipeline=line)
+    assert bench.states() == {"identify": "ready", "make": "waiting"}
+
+
 def test_one_step_can_be_done_again_by_name(bench: Bench) -> None:
     line = Line((Step("make", 1, making("a.txt", b"a")),))
     bench.give(line)
