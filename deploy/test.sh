@@ -18,4 +18,4 @@ install_missing
 python_environment --all-extras --group demo
 
 if [ $# -gt 0 ]; then exec .venv/bin/pytest "$@"; fi
-exec .venv/bin/pytest -n 2 --dist loadgroup tests
+exec .venv/bin/pytest -n 3 --dist loadgroup tests

@@ -208,7 +208,9 @@ def connect(url: str) -> S3Store:
         secure=options.get("secure", ["true"])[0] != "false",
         region=options.get("region", ["us-east-1"])[0],
         http_client=urllib3.PoolManager(
-            maxsize=32, timeout=urllib3.Timeout(connect=5, read=60), retries=urllib3.Retry(total=2, backoff_factor=0.2)
+            maxsize=32,
+            timeout=urllib3.Timeout(connect=5, read=60),
+            retries=urllib3.Retry(total=5, backoff_factor=0.2, status_forcelist=(500, 502, 503, 504)),
         ),
     )
     return S3Store(client, parts.path.strip("/"))

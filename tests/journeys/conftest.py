@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 import structlog
 import uvicorn
-from playwright.sync_api import Browser, BrowserContext, Page, StorageState, ViewportSize, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, StorageState, ViewportSize
 
 from repo_service import wiring
 from repo_service.app import create_app
@@ -24,7 +24,6 @@ from repo_service.services import accounts, collections, curation, seed
 from repo_service.settings import Settings
 from tests import support
 
-CHROMIUM = "/usr/bin/chromium"
 PASSWORD = "a password of a journey"
 CUES = ((0, "大家好，今天学桃树的嫁接。"), (6, "砧木要选一年生的实生苗。"), (12, "嫁接口用薄膜从下往上缠紧。"))
 PAGES = ("用药安全手册", "布洛芬一天不超过三次", "药盒要写清日期")
@@ -56,15 +55,6 @@ def town(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Town]:
         with _served(ctx, door):
             yield made
         ctx.close()
-
-
-@pytest.fixture(scope="session")
-def chromium() -> Iterator[Browser]:
-    """The system's Chromium, without a window."""
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-        yield browser
-        browser.close()
 
 
 Visit = Callable[..., Page]

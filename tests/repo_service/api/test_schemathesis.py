@@ -13,6 +13,7 @@ from hypothesis import HealthCheck, Phase, given, settings
 from schemathesis import Case
 from schemathesis.checks import not_a_server_error
 from schemathesis.core.failures import Failure, FailureGroup
+from schemathesis.specs.openapi import schemas as _schemas  # now: a late import would be compiled beside the server
 from schemathesis.specs.openapi.checks import (
     content_type_conformance,
     response_headers_conformance,
@@ -22,6 +23,7 @@ from schemathesis.specs.openapi.checks import (
 
 from tests.repo_service.api.conftest import Site
 
+assert _schemas
 EXAMPLES = 15  # of each operation and role
 REACHED = {"": 22, "uploader": 28, "system_admin": 32}  # of about fifty operations, with a success
 CHECKS = [

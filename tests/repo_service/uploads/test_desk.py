@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, CDPSession, Page, expect, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, CDPSession, Page, expect
 
 from repo_service.policy import OPERATOR
 from repo_service.services import accounts
@@ -17,17 +17,8 @@ expect.set_options(timeout=20_000)
 PASSWORD = "correct horse battery staple"
 
 
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    """Debian's Chromium."""
-    with sync_playwright() as driver:
-        chromium = driver.chromium.launch(executable_path="/usr/bin/chromium", args=["--no-sandbox"])
-        yield chromium
-        chromium.close()
-
-
 @pytest.fixture
-def visitor(site: Site, browser: Browser) -> Iterator[BrowserContext]:
+def visitor(site: Site, chromium: Browser) -> Iterator[BrowserContext]:
     """A browser in which an uploader is signed in."""
     accounts.create_user(
         site.ctx,
@@ -38,7 +29,7 @@ def visitor(site: Site, browser: Browser) -> Iterator[BrowserContext]:
         institution=site.home.slug,
         password=PASSWORD,
     )
-    context = browser.new_context(base_url=f"http://127.0.0.1:{site.port}", locale="zh-CN")
+    context = chromium.new_context(base_url=f"http://127.0.0.1:{site.port}", locale="zh-CN")
     page = context.new_page()
     page.goto("/sign-in")
     page.fill("input[type=email]", "li@example.cn")

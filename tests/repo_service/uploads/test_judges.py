@@ -10,6 +10,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
+from playwright.sync_api import Browser
 from tusclient import client as tuspy
 
 from tests.repo_service.uploads.conftest import Site, content
@@ -122,29 +123,23 @@ async ([endpoint, key, size, block, stopAt]) => {
 
 
 @pytest.mark.browser
-def test_tus_js_client_in_chromium(site: Site) -> None:
-    from playwright.sync_api import sync_playwright
-
+def test_tus_js_client_in_chromium(site: Site, chromium: Browser) -> None:
     library = Path(__file__).parents[3] / "node_modules" / "tus-js-client" / "dist" / "tus.min.js"
-    with fickle(site, 900_000, 2) as port, sync_playwright() as driver:
-        browser = driver.chromium.launch(executable_path="/usr/bin/chromium", args=["--no-sandbox"])
-        try:
-            page = browser.new_context(bypass_csp=True).new_page()
-            page.goto(f"http://127.0.0.1:{port}/healthz")
-            page.add_script_tag(path=library)
-            block = content(64, seed=11)
-            first, second = page.evaluate(
-                SCRIPT,
-                [
-                    f"http://127.0.0.1:{port}/files/",
-                    site.client.key,
-                    len(DATA),
-                    base64.b64encode(block).decode(),
-                    1_000_000,
-                ],
-            )
-        finally:
-            browser.close()
+    with fickle(site, 900_000, 2) as port, chromium.new_context(bypass_csp=True) as context:
+        page = context.new_page()
+        page.goto(f"http://127.0.0.1:{port}/healthz")
+        page.add_script_tag(path=library)
+        block = content(64, seed=11)
+        first, second = page.evaluate(
+            SCRIPT,
+            [
+                f"http://127.0.0.1:{port}/files/",
+                site.client.key,
+                len(DATA),
+                base64.b64encode(block).decode(),
+                1_000_000,
+            ],
+        )
     assert first["stopped"] >= 1_000_000
     assert second["resource"] == site.resources()[0].id
     check(site)
