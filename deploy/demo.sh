@@ -4,14 +4,7 @@ set -eu
 cd "$(dirname "$0")/.."
 . deploy/setup.sh
 
-need python3 python3
-need_venv python3-venv
-need ffmpeg ffmpeg
-need soffice "libreoffice-impress libreoffice-writer libreoffice-calc"
-need pdftoppm poppler-utils
-need bwrap bubblewrap
-need espeak-ng espeak-ng
-need_fonts fonts-noto-cjk
+need_ingest
 install_missing
 python_environment --no-default-groups --group demo
 

@@ -1,5 +1,5 @@
 # Shared by demo.sh and test.sh: finds what is missing, installs it where that is allowed, or names it all at once.
-# Source it; it defines need, install_missing, python_environment.
+# Source it; it defines need, need_ingest, install_missing, python_environment.
 
 MISSING=""
 
@@ -16,6 +16,18 @@ need_fonts() {
 # need_venv PACKAGE: Debian ships Python without the part that makes environments.
 need_venv() {
   python3 -c 'import ensurepip, venv' >/dev/null 2>&1 || MISSING="$MISSING $1"
+}
+
+# need_ingest: what serving and ingesting courseware need.
+need_ingest() {
+  need python3 python3
+  need_venv python3-venv
+  need ffmpeg ffmpeg
+  need soffice "libreoffice-impress libreoffice-writer libreoffice-calc"
+  need pdftoppm poppler-utils
+  need bwrap bubblewrap
+  need espeak-ng espeak-ng
+  need_fonts fonts-noto-cjk
 }
 
 say() { printf '%s\n' "$*" >&2; }
