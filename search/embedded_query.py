@@ -6,21 +6,14 @@ import tantivy
 from tantivy import Occur
 from tantivy import Query as Q
 
-from search import weights
+from search import ways, weights
 from search.model import FACETS
 from search.query import Phrase, Plan
 from search.stages import Stage
-from search.text import pieces
 
-_FIELD_WEIGHTS = (
-    ("title", weights.TITLE),
-    ("subjects", weights.SUBJECT),
-    ("people", weights.PEOPLE),
-    ("institution", weights.INSTITUTION),
-    ("description", weights.DESCRIPTION),
-)
 LEAST_SHARE = 0.3  # of the words of a question must occur
 LEAST_SOUNDS = 0.5  # of the pairs of syllables, where words were found nowhere
+PINNED = 2.0**40  # more than any words are worth
 WHY_BITS = {"title": 1, "description": 2, "subjects": 4, "people": 8, "institution": 16}
 
 
@@ -30,7 +23,8 @@ def matching(schema: tantivy.Schema, stage: Stage) -> Q:
     if stage.mode == "everything":
         return Q.boolean_query([(Occur.Must, live(schema)), *phrases(schema, plan.phrases)])
     if stage.mode == "strict":
-        return _with_extras(schema, plan, [(Occur.Must, _word(schema, word, alone=True)) for word in plan.words])
+        words = [(Occur.Must, _word(schema, plan, word, alone=True)) for word in plan.words]
+        return _with_extras(schema, plan, words)
     if stage.mode == "spoken":
         return _spoken(schema, plan)
     return _loose(schema, plan, by_sound=stage.mode == "forgiving")
@@ -39,7 +33,7 @@ def matching(schema: tantivy.Schema, stage: Stage) -> Q:
 def _spoken(schema: tantivy.Schema, plan: Plan) -> Q:
     """Everything that was typed in pinyin must occur as it sounds, whatever its characters; the words only rank."""
     said = [(Occur.Must, _term(schema, "sounds", pair, weights.SOUND_TYPED)) for pair in plan.sounds]
-    words = [(Occur.Should, _word(schema, word)) for word in plan.words]
+    words = [(Occur.Should, _word(schema, plan, word)) for word in plan.words]
     return _with_extras(schema, plan, [*said, *words])
 
 
@@ -48,7 +42,7 @@ def _loose(schema: tantivy.Schema, plan: Plan, *, by_sound: bool) -> Q:
 
     ``by_sound``: what sounds alike matches too, for words that were found nowhere.
     """
-    words = [(Occur.Should, _word(schema, word)) for word in plan.words]
+    words = [(Occur.Should, _word(schema, plan, word)) for word in plan.words]
     weight = weights.SOUND_TYPED if plan.spoken else weights.SOUND
     said = [(Occur.Should, _term(schema, "sounds", pair, weight)) for pair in plan.sounds]
     if not words or any(not phrase.negated for phrase in plan.phrases):
@@ -71,8 +65,7 @@ def _titled(schema: tantivy.Schema, plan: Plan, words: list[tuple[Occur, Q]]) ->
 
 def _with_extras(schema: tantivy.Schema, plan: Plan, musts: list[tuple[Occur, Q]]) -> Q:
     clauses = [*musts, *phrases(schema, plan.phrases)]
-    for name, weight in _FIELD_WEIGHTS:
-        clauses += [(Occur.Should, _term(schema, name, word, weight)) for word in plan.words]
+    clauses += [(Occur.Should, _way(schema, way)) for way in ways.in_heads(plan)]
     clauses += [(Occur.Should, _term(schema, "words", word, weights.SMALL_WORD)) for word in plan.small]
     clauses += [(Occur.Should, _term(schema, "chars", char, weights.CHARACTER)) for char in plan.chars]
     for pair in plan.pairs:
@@ -81,17 +74,21 @@ def _with_extras(schema: tantivy.Schema, plan: Plan, musts: list[tuple[Occur, Q]
     return Q.boolean_query(clauses)
 
 
-def _word(schema: tantivy.Schema, word: str, *, alone: bool = False) -> Q:
-    """A word, whole, inside a longer one, or in its pieces. ``alone``: a single character is found in any word."""
-    ways = [(Occur.Should, _term(schema, "words", word, weights.WORD))]
-    if len(word) > 1:
-        ways.append((Occur.Should, _term(schema, "parts", word, weights.PART)))
-        if cut := pieces(word):
-            apart = [(Occur.Must, _term(schema, "words", piece, weights.PIECE)) for piece in cut]
-            ways.append((Occur.Should, Q.boolean_query(apart)))
-    elif alone:
-        ways.append((Occur.Should, _term(schema, "chars", word, weights.CHARACTER)))
-    return Q.boolean_query(ways)
+def _word(schema: tantivy.Schema, plan: Plan, word: str, *, alone: bool = False) -> Q:
+    return _any(schema, ways.of_word(plan, word, alone=alone))
+
+
+def _any(schema: tantivy.Schema, some: Iterable[ways.Way]) -> Q:
+    return Q.boolean_query([(Occur.Should, _way(schema, way)) for way in some])
+
+
+def _way(schema: tantivy.Schema, way: ways.Way) -> Q:
+    """All terms of a way, side by side or anywhere in its field."""
+    if len(way.terms) == 1:
+        return _term(schema, way.field, way.terms[0], way.weight)
+    if way.together:
+        return Q.boost_query(Q.phrase_query(schema, way.field, list(way.terms)), way.weight)
+    return Q.boolean_query([(Occur.Must, _term(schema, way.field, term, way.weight)) for term in way.terms])
 
 
 def _term(schema: tantivy.Schema, name: str, word: str, weight: float) -> Q:
@@ -109,7 +106,7 @@ def _phrase(schema: tantivy.Schema, phrase: Phrase) -> Q:
         terms = [(Occur.Must, Q.term_query(schema, phrase.field, word)) for word in phrase.words]
         return Q.boolean_query(terms)
     if len(phrase.words) == 1:
-        return _word(schema, phrase.words[0], alone=True)
+        return _any(schema, ways.plain(phrase.words[0], alone=True))
     return Q.phrase_query(schema, "words", list(phrase.words))
 
 
@@ -127,19 +124,34 @@ def live(schema: tantivy.Schema) -> Q:
     return Q.const_score_query(Q.term_query(schema, "live", "1"), 1.0)
 
 
-def why(schema: tantivy.Schema, words: Sequence[str], ids: Sequence[str]) -> Q:
+def pinned(schema: tantivy.Schema, matching: Q, ids: Sequence[str]) -> Q:
+    """What matches, and before it these documents, in this order: each weighs twice as much as the next."""
+    first = [
+        Q.const_score_query(Q.term_query(schema, "id", identity), PINNED / 2**place)
+        for place, identity in enumerate(ids)
+    ]
+    return Q.disjunction_max_query([matching, *first])
+
+
+def hidden(schema: tantivy.Schema, ids: Sequence[str]) -> list[tuple[Occur, Q]]:
+    """Documents that must not come."""
+    return [(Occur.MustNot, Q.term_set_query(schema, "id", list(ids)))] if ids else []
+
+
+def why(schema: tantivy.Schema, plan: Plan, ids: Sequence[str]) -> Q:
     """For each of these documents a score whose bits say which fields hold one of the words."""
     clauses = [(Occur.Must, Q.const_score_query(Q.term_set_query(schema, "id", list(ids)), 0.0))]
+    reasons = ways.reasons(plan)
     for name, bit in WHY_BITS.items():
-        any_word = Q.boolean_query([(Occur.Should, Q.term_query(schema, name, word)) for word in words])
+        any_word = _any(schema, (ways.Way(name, terms, 1.0) for terms in reasons))
         clauses.append((Occur.Should, Q.const_score_query(any_word, float(bit))))
     return Q.boolean_query(clauses)
 
 
-def passages(schema: tantivy.Schema, words: Sequence[str], chars: Sequence[str], parents: Sequence[str]) -> Q:
+def passages(schema: tantivy.Schema, plan: Plan, parents: Sequence[str]) -> Q:
     """Passages of these documents that hold one of the words, the most telling first."""
-    any_word = Q.boolean_query([(Occur.Should, _word(schema, word)) for word in words])
+    any_word = Q.boolean_query([(Occur.Should, _word(schema, plan, word)) for word in plan.asked])
     clauses = [(Occur.Must, any_word)]
     clauses.append((Occur.Must, Q.const_score_query(Q.term_set_query(schema, "parent", list(parents)), 0.0)))
-    clauses += [(Occur.Should, _term(schema, "chars", char, weights.PASSAGE_CHARACTER)) for char in chars]
+    clauses += [(Occur.Should, _term(schema, "chars", char, weights.PASSAGE_CHARACTER)) for char in plan.chars]
     return Q.boolean_query(clauses)

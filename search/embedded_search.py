@@ -13,8 +13,8 @@ from search import embedded_query, schema
 from search.engine import Engine, Searchers, found_count
 from search.model import FACETS, Answer, Hit, PassageHit, Query, Sort
 from search.query import Plan, understand
-from search.stages import Stage, stages
-from search.text import pieces, stem
+from search.stages import Stage, stages, with_others
+from search.text import stem
 
 MAX_DEPTH = 10_000
 MAX_LIMIT = 100
@@ -38,7 +38,7 @@ class OneSearch:
         self._generation = searchers.generation
         self._schema = engine.resources.schema
         self._place_schema = engine.passages.schema
-        self._stage = Stage(understand(query.text), "everything")
+        self._stage = Stage(with_others(understand(query.text), query.synonyms), "everything")
         self._filters = _merged(query.filters, self._stage.plan.filters)
 
     def answer(self) -> Answer:
@@ -59,12 +59,15 @@ class OneSearch:
 
     def _find(self) -> tuple[Q, int, Addresses]:
         """Try the stages in turn. Filters never change which one is taken, so that counts and totals agree."""
-        for stage in stages(self._query.text, self):
+        for stage in stages(self._query, self):
             self._stage = stage
             matching = embedded_query.matching(self._schema, stage)
             total, hits = self._execute(matching)
             if total or (self._filters and found_count(self._searcher.search(matching, limit=1))):
                 break
+        if self._query.pinned and self._query.sort == "relevance":
+            matching = embedded_query.pinned(self._schema, matching, self._query.pinned)
+            total, hits = self._execute(matching)
         return matching, total, hits
 
     @property
@@ -94,6 +97,7 @@ class OneSearch:
 
     def _narrowed(self, matching: Q, without: str = "") -> Q:
         narrowing = embedded_query.filters(self._schema, self._filters, without)
+        narrowing += embedded_query.hidden(self._schema, self._query.hidden)
         return Q.boolean_query([(Occur.Must, matching), *narrowing]) if narrowing else matching
 
     def _facets(self, matching: Q) -> dict[str, tuple[tuple[str, int], ...]]:
@@ -137,11 +141,9 @@ class OneSearch:
         )
 
     def _why(self, ids: Sequence[str]) -> dict[str, tuple[str, ...]]:
-        terms = self._plan.terms
-        if not ids or not terms:
+        if not ids or not self._plan.asked:
             return {}
-        words = [*terms, *(piece for term in terms for piece in pieces(term))]
-        query = embedded_query.why(self._schema, words, ids)
+        query = embedded_query.why(self._schema, self._plan, ids)
         found: dict[str, tuple[str, ...]] = {}
         for score, address in self._searcher.search(query, limit=len(ids), count=False).hits:
             bits = round(score)
@@ -154,7 +156,7 @@ class OneSearch:
 
         Two executions for all hits; one more for each hit whose passages were crowded out by those of others.
         """
-        if not ids or not self._plan.terms or self._query.passages_per_hit < 1:
+        if not ids or not self._plan.asked or self._query.passages_per_hit < 1:
             return {}, {}
         parents = {schema.parent_number(identity): identity for identity in ids}
         query = self._places_query(ids)
@@ -173,7 +175,7 @@ class OneSearch:
         return grouped, totals
 
     def _places_query(self, ids: Sequence[str]) -> Q:
-        return embedded_query.passages(self._place_schema, self._plan.terms, self._plan.chars, list(ids))
+        return embedded_query.passages(self._place_schema, self._plan, list(ids))
 
     def _place_hits(self, hits: Addresses) -> tuple[PassageHit, ...]:
         return tuple(PassageHit(self._places.doc(address).to_dict()["id"][0], float(score)) for score, address in hits)
@@ -194,7 +196,7 @@ class OneSearch:
         """Passages of one document only: they are the hit's, as many as were asked for."""
         plan, query = self._plan, self._query
         nothing = Answer(terms=plan.terms, notices=plan.notices, generation=self._generation)
-        if not plan.terms:
+        if not plan.asked:
             return nothing
         limit = max(1, min(query.limit, MAX_LIMIT))
         found = self._places.search(

@@ -23,7 +23,7 @@ def spans(text: str, terms: Iterable[str]) -> list[Span]:
     folded = fold_with_offsets(text[:LOOKED_AT])
     found: list[Span] = []
     for match in _matcher(wanted).finditer(mainland(folded.text)):
-        if match.lastgroup == "han":
+        if match.lastgroup != "latin":
             found.append(match.span())
         else:
             found += _latin(match, wanted)
@@ -32,15 +32,29 @@ def spans(text: str, terms: Iterable[str]) -> list[Span]:
 
 @lru_cache(maxsize=256)
 def _matcher(terms: frozenset[str]) -> re.Pattern[str]:
-    """Chinese words are found wherever their characters stand; Latin ones are looked up whole."""
-    han = {term for term in terms if _HAN_TERM.search(term)}
+    """Chinese words are found wherever their characters stand; Latin ones are looked up whole.
+
+    A term with spaces is several words side by side.
+    """
+    together = {term for term in terms if " " in term}
+    han = {term for term in terms - together if _HAN_TERM.search(term)}
     han |= {piece for term in han for piece in pieces(term)}
     han |= {taiwan for taiwan, mainland in terms_of_taiwan().items() if mainland in han}
     longest_first = sorted(han, key=lambda term: (-len(term), term))
     choices = [rf"(?P<latin>{_LATIN})"]
     if longest_first:
         choices.append(f"(?P<han>{'|'.join(map(re.escape, longest_first))})")
+    if together:
+        choices.insert(0, f"(?P<together>{'|'.join(map(_side_by_side, sorted(together)))})")
     return re.compile("|".join(choices))
+
+
+def _side_by_side(term: str) -> str:
+    """Latin words may have the ending that was cut off, and stand alone."""
+    words = term.split()
+    pattern = r"[\s\-]*".join(re.escape(word) + ("(?:e?s)?" if word.isascii() else "") for word in words)
+    before = "(?<![a-z0-9])" if words[0].isascii() else ""
+    return before + pattern + ("(?![a-z0-9])" if words[-1].isascii() else "")
 
 
 def _latin(match: re.Match[str], terms: frozenset[str]) -> list[Span]:

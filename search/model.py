@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
+from search.synonyms import Synonyms, curated
+
 Sort = Literal["relevance", "newest", "shortest", "most_opened"]
 
 FACETS = (
@@ -71,7 +73,12 @@ class Tombstone:
 
 @dataclass(frozen=True, slots=True)
 class Query:
-    """A person's words with filters: values of one facet are alternatives, facets narrow each other."""
+    """A person's words with filters: values of one facet are alternatives, facets narrow each other.
+
+    ``exact``: words as they were typed, nothing is respelled and nothing means the same. ``like``: some of the words
+    suffice, as for texts that are alike. ``pinned`` come first by relevance, in this order, whether words match or not
+    (filters do hold); ``hidden`` never come. ``explain`` names a document whose score is to be explained.
+    """
 
     text: str = ""
     filters: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
@@ -81,6 +88,12 @@ class Query:
     facets: tuple[str, ...] = FACETS
     passages_per_hit: int = 3
     within: str = ""  # only passages of this document
+    exact: bool = False
+    like: bool = False
+    pinned: tuple[str, ...] = ()
+    hidden: tuple[str, ...] = ()
+    explain: str = ""
+    synonyms: Synonyms = field(default_factory=curated)
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,10 +117,20 @@ class Hit:
 
 
 @dataclass(frozen=True, slots=True)
+class ScorePart:
+    """What a term of a field, or a factor without a term, gave to a score."""
+
+    field: str
+    term: str
+    score: float
+
+
+@dataclass(frozen=True, slots=True)
 class Answer:
     """A page of hits with exact ``total`` and, by facet name, (value, count) most frequent first.
 
     Counts of a facet ignore that facet's own filter (multi-select). ``terms`` are the folded words to highlight.
+    ``explained``: the parts of one document's score, largest first, when that was asked for.
     """
 
     total: int = 0
@@ -117,6 +140,7 @@ class Answer:
     corrected: str = ""
     notices: tuple[str, ...] = ()
     generation: str = ""
+    explained: tuple[ScorePart, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

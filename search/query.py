@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 
 from search.fold import fold
+from search.synonyms import Other, written
 from search.text import Token, lines, sounds, tokens
 
 MAX_CHARACTERS = 400
@@ -77,8 +78,9 @@ class Plan:
 
     ``words``: each once, in order. ``small``: words that tell little (的, 什么) and only help to rank. ``pairs``:
     neighbours among the words. ``chars``: their single Chinese characters. ``sounds``: pairs of their syllables.
-    ``letters``: Latin words that may be pinyin or initials. ``loose``: a whole question, of which not every word can
-    be asked for. ``spoken``: typed in pinyin; ``words`` are then a guess, ``sounds`` what was typed.
+    ``letters``: Latin words that may be pinyin or initials. ``others``: what means the same, by word. ``loose``: a
+    whole question, of which not every word can be asked for. ``spoken``: typed in pinyin; ``words`` are then a guess,
+    ``sounds`` what was typed.
     """
 
     words: tuple[str, ...] = ()
@@ -89,6 +91,7 @@ class Plan:
     phrases: tuple[Phrase, ...] = ()
     letters: tuple[str, ...] = ()
     filters: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    others: Mapping[str, tuple[Other, ...]] = field(default_factory=dict)
     loose: bool = False
     spoken: bool = False
     notices: tuple[str, ...] = ()
@@ -99,10 +102,15 @@ class Plan:
         return not (self.words or any(not phrase.negated for phrase in self.phrases))
 
     @property
+    def asked(self) -> tuple[str, ...]:
+        """The words that were asked for, those of phrases too."""
+        inside = (word for phrase in self.phrases if not phrase.negated for word in phrase.words)
+        return tuple(dict.fromkeys((*self.words, *inside)))
+
+    @property
     def terms(self) -> tuple[str, ...]:
-        """The words to highlight."""
-        asked = (word for phrase in self.phrases if not phrase.negated for word in phrase.words)
-        return tuple(dict.fromkeys((*self.words, *asked)))
+        """What to highlight: the words, and what means the same."""
+        return tuple(dict.fromkeys((*self.asked, *written(self.others))))
 
 
 def understand(text: str) -> Plan:

@@ -5,7 +5,9 @@ from dataclasses import dataclass, replace
 from typing import Literal, Protocol
 
 from search import spelling
+from search.model import Query
 from search.query import MAX_CHARACTERS, Plan, understand
+from search.synonyms import Synonyms
 
 Mode = Literal["everything", "strict", "spoken", "loose", "forgiving"]
 
@@ -36,9 +38,13 @@ class Stage:
     corrected: str = ""
 
 
-def stages(text: str, lookup: Lookup) -> Iterator[Stage]:
+def stages(query: Query, lookup: Lookup) -> Iterator[Stage]:
     """The ways to try a query; the first one that finds something is taken, or else the last one. At most three."""
-    plan, corrected = _written_out(text, lookup)
+    if query.exact or query.like:
+        yield from _as_typed(query)
+        return
+    plan, corrected = _written_out(query.text, lookup)
+    plan = with_others(plan, query.synonyms)
     if plan.empty:
         yield Stage(plan, "everything")
     elif plan.spoken:
@@ -48,10 +54,30 @@ def stages(text: str, lookup: Lookup) -> Iterator[Stage]:
         yield Stage(plan, "loose", corrected)
     else:
         yield Stage(plan, "strict", corrected)
-        meant = "" if corrected else spelling.homophones(text[:MAX_CHARACTERS], lookup.vocabulary)
+        meant = "" if corrected else spelling.homophones(query.text[:MAX_CHARACTERS], lookup.vocabulary)
         if meant:
-            yield Stage(replace(understand(meant), notices=plan.notices), "strict", meant)
+            read = replace(understand(meant), notices=plan.notices)
+            yield Stage(with_others(read, query.synonyms), "strict", meant)
         yield Stage(plan, "forgiving", corrected)
+
+
+def _as_typed(query: Query) -> Iterator[Stage]:
+    """Words as they are, without sounds; only when some suffice, with what means the same."""
+    plan = replace(understand(query.text), sounds=())
+    if query.like:
+        plan = with_others(plan, query.synonyms)
+    if plan.empty:
+        yield Stage(plan, "everything")
+        return
+    if not (plan.loose or query.like):
+        yield Stage(plan, "strict")
+    yield Stage(plan, "loose")
+
+
+def with_others(plan: Plan, synonyms: Synonyms) -> Plan:
+    """The plan with what means the same as its words."""
+    others = synonyms.of(plan.words)
+    return replace(plan, others=others) if others else plan
 
 
 def _written_out(text: str, lookup: Lookup) -> tuple[Plan, str]:

@@ -7,6 +7,7 @@ PAIR = 0.3  # two neighbouring words of the query within PAIR_SLOP places
 PAIR_SLOP = 2
 PART = 0.5  # a word found only inside a longer word
 PIECE = 0.4  # each piece of a long word, where they stand apart
+SYNONYM = 0.6  # what means the same, beside the word itself
 TITLE = 1.0  # on top of WORD, when the word stands in the title
 SUBJECT = 0.5
 PEOPLE = 0.5

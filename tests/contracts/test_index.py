@@ -11,6 +11,7 @@ from search.embedded import EmbeddedIndex
 from search.model import Document, Passage, Query, Tombstone
 from search.passages import first_and_more
 from search.port import SearchIndex
+from search.synonyms import Synonyms
 
 LECTURES = (
     Document(
@@ -272,3 +273,50 @@ def test_readers_and_a_writer_at_once(index: SearchIndex) -> None:
 def test_cut_queries_say_so(filled: SearchIndex) -> None:
     assert filled.search(Query("网络 " * 5_000)).notices[0] == "query_cut"
     assert "query_cut" not in filled.search(Query("网络")).notices
+
+
+def test_exact_words_are_taken_as_typed(filled: SearchIndex) -> None:
+    slip = filled.search(Query("太级拳"))
+    assert (slip.corrected, [hit.id for hit in slip.hits]) == ("太极拳", ["c"])
+    asked = filled.search(Query("太级拳", exact=True))
+    assert (asked.corrected, asked.total) == ("", 0)
+    assert filled.search(Query("jisuanji", exact=True)).total == 0
+    assert ids(filled, "网络", exact=True) == ["a"]
+    assert ids(filled, "路由 太极拳", exact=True), "some of the words suffice, when not all are found"
+
+
+def test_what_means_the_same_is_found_below_the_word_itself(index: SearchIndex) -> None:
+    index.write(
+        [
+            Document("course", 1, "大规模开放在线课程怎么学"),
+            Document("mooc", 1, "MOOC 入门"),
+            Document("word", 1, "慕课入门"),
+            Document("apart", 1, "开放的课程，在线，大规模"),
+        ]
+    )
+    answer = index.search(Query("慕课"))
+    assert answer.hits[0].id == "word"
+    assert {hit.id for hit in answer.hits} == {"word", "mooc", "course"}, "an expression's words stand side by side"
+    assert all(hit.why == ("title",) for hit in answer.hits)
+    assert "mooc" in answer.terms
+    assert set(ids(index, "大规模开放在线课程")) == {"course", "apart", "mooc", "word"}
+    assert set(ids(index, "mooc")) == {"word", "mooc", "course"}
+    assert ids(index, "慕课", exact=True) == ["word"]
+    own = Synonyms([("慕课", "开放课")])
+    assert ids(index, "慕课", synonyms=own) == ["word"]
+
+
+def test_pinned_come_first_and_hidden_never(filled: SearchIndex) -> None:
+    answer = filled.search(Query("学习", pinned=("c", "b"), hidden=("a",)))
+    assert [hit.id for hit in answer.hits] == ["c", "b"]
+    assert answer.total == 2
+    assert answer.facets["media_kind"] == (("document", 1), ("video", 1))
+    video = {"media_kind": ("video",)}
+    assert ids(filled, "数据库", pinned=("c", "b"), filters=video) == ["c"]
+    assert ids(filled, "数据库", pinned=("c",), sort="newest") == ["b"], "only the order by relevance has a first place"
+    assert ids(filled, "", hidden=("b",)) == ["c", "a"]
+
+
+def test_likeness_needs_some_of_the_words(filled: SearchIndex) -> None:
+    assert ids(filled, "社区 练习 太极拳 路由", like=True)[0] == "c"
+    assert ids(filled, "社区 练习 太极拳 路由", like=True, hidden=("c",)) == ["a"]
