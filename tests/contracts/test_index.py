@@ -319,4 +319,4 @@ def test_pinned_come_first_and_hidden_never(filled: SearchIndex) -> None:
 
 def test_likeness_needs_some_of_the_words(filled: SearchIndex) -> None:
     assert ids(filled, "社区 练习 太极拳 路由", like=True)[0] == "c"
-    assert ids(filled, "社区 练习 太极拳 路由", like=True, hidden=("c",)) == ["a"]
+    assert set(ids(filled, "社区 练习 太极拳 路由", like=True, hidden=("c",))) == {"a", "b"}
