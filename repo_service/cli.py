@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 from sqlalchemy.exc import SQLAlchemyError
 
-from repo_service.commands import accounts, console, deposit, finding, keeping, safekeeping, serving
+from repo_service.commands import accounts, console, deposit, finding, importing, keeping, safekeeping, serving
 from repo_service.errors import Unavailable, XuehaiError
 from repo_service.storage.port import StorageError
 from repo_service.web.look import Locale
@@ -51,6 +51,7 @@ _group("institution", "机构 · institutions").command("create")(accounts.insti
 _group("user", "用户 · users").command("create")(accounts.user_create)
 _group("key", "接口密钥 · API keys").command("create")(accounts.key_create)
 app.command()(deposit.deposit)
+app.command("import")(importing.import_records)
 app.command()(finding.search)
 app.command()(keeping.reprocess)
 app.command()(keeping.reindex)

@@ -51,9 +51,14 @@ def touch(session: Session, ctx: Context, resource: Resource, visibility: bool =
     resource.rev += 1
     outbox.add(session, ctx, outbox.INDEX, resource.id, resource.rev)
     if visibility:
-        insert = sqlite.insert if ctx.db.is_sqlite else postgresql.insert
-        raised = insert(Counter).values(name=EPOCH, value=1)
-        session.execute(raised.on_conflict_do_update(index_elements=["name"], set_={"value": Counter.value + 1}))
+        raise_epoch(session, ctx)
+
+
+def raise_epoch(session: Session, ctx: Context) -> None:
+    """Say, inside the caller's transaction, that what the public sees changes: nothing that is kept ready holds."""
+    insert = sqlite.insert if ctx.db.is_sqlite else postgresql.insert
+    raised = insert(Counter).values(name=EPOCH, value=1)
+    session.execute(raised.on_conflict_do_update(index_elements=["name"], set_={"value": Counter.value + 1}))
 
 
 def document(session: Session, resource: Resource) -> Document | Tombstone:

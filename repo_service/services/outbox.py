@@ -4,11 +4,11 @@ from collections.abc import Iterable, Sequence
 from itertools import groupby
 
 import structlog
-from sqlalchemy import update
+from sqlalchemy import insert, update
 from sqlalchemy.orm import Session
 
 from repo_service.context import Context
-from repo_service.models import Job, Outbox
+from repo_service.models import Job, Outbox, new_id
 
 RING = "ring"
 INDEX = "index"
@@ -19,6 +19,16 @@ _log = structlog.get_logger(__name__)
 def add(session: Session, ctx: Context, kind: str, aggregate: str, rev: int = 0) -> None:
     """Write down, inside the caller's transaction, that this has to happen."""
     session.add(Outbox(kind=kind, aggregate=aggregate, rev=rev, created_at=ctx.clock()))
+
+
+def add_many(session: Session, ctx: Context, kind: str, aggregates: Iterable[tuple[str, int]]) -> None:
+    """The same for many (aggregate, rev) at once."""
+    now = ctx.clock()
+    rows = [
+        {"id": new_id(), "kind": kind, "aggregate": aggregate, "rev": rev, "attempts": 0, "created_at": now}
+        for aggregate, rev in aggregates
+    ]
+    session.execute(insert(Outbox), rows)
 
 
 def settle(session: Session, ctx: Context, kind: str, aggregates: Sequence[str]) -> None:

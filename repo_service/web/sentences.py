@@ -113,6 +113,17 @@ KEEPING = {
     "restore_not_empty": N_("There is an installation already. Nothing was overwritten. Restore into an empty place."),
     "already_served": N_("The service is running and holds the index. Stop it first, or let it do this by itself."),
 }
+IMPORT = {
+    "bad_json": N_("This line is not JSON. It was left out; the other lines go on."),
+    "not_a_record": N_("This line is no record with names and values. It was left out; the others go on."),
+    "bad_csv": N_("This row is not CSV as it should be. It was left out; the others go on."),
+    "line_too_long": N_("This line is longer than any record may be. It was left out; the others go on."),
+    "too_many_cells": N_("This row has more cells than there are columns. It was left out; the others go on."),
+    "bad_encoding": N_("This row holds bytes that are no characters. Save the file as UTF-8 and import it again."),
+    "duplicate_id": N_("This number stands in the file before. The first one counts; this row was left out."),
+    "import_columns": N_("The first line must name the columns, `id` and `title` among them. Nothing was changed."),
+    "index_behind": N_("All records are in the catalogue, but the index does not follow. Search finds them later."),
+}
 INGEST = {
     "missing_program": N_("The server lacks a program for this step. The file is kept. Tell the operator."),
     "sandbox_unavailable": N_("The server cannot open files safely now. The file is kept. Tell the operator."),
@@ -181,4 +192,4 @@ HEADINGS = {
     503: N_("Back in a moment"),
 }
 
-ALL: dict[str, str] = GENERAL | ACCOUNTS | CATALOGUE | FIELDS | UPLOADS | KEEPING | INGEST | NOTES | PROCESSING
+ALL: dict[str, str] = GENERAL | ACCOUNTS | CATALOGUE | FIELDS | UPLOADS | KEEPING | IMPORT | INGEST | NOTES | PROCESSING

@@ -1,0 +1,109 @@
+"""A row of a file of records → the fields of a resource: names as the API has them, values checked by its rules."""
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from pydantic import Field, ValidationError
+
+from repo_service.services.drafts import Line, ResourceChanges, Title
+from repo_service.services.exchange_rows import Row
+
+NAMES: Mapping[str, str] = {
+    "id": "external_id",
+    "people": "creators",
+    "authors": "creators",
+    "author": "creators",
+    "teachers": "creators",
+    "kind": "kinds",
+    "subject": "subjects",
+    "license": "licence",
+}
+SHORTEST_YEAR, LONGEST_YEAR, REPUBLIC = 1, 200, 1911  # 民國 years, as catalogues of Taiwan have them
+_LISTS = frozenset({"kinds", "subjects", "keywords", "creators"})
+_FLAGS = frozenset({"degree", "vocational"})
+_LINES = frozenset({"external_id", "title", "language", "licence", "level"})
+_YES = frozenset({"true", "1", "yes", "y", "是"})
+_NO = frozenset({"false", "0", "no", "n", "否", ""})
+_BETWEEN = re.compile(r"[,，;；、\n]+")
+
+
+class ImportedRecord(ResourceChanges):
+    """One record of a file; what is not named stays as it is."""
+
+    external_id: Line = Field()
+    title: Title
+
+
+KNOWN = frozenset(ImportedRecord.model_fields)
+_validate = ImportedRecord.__pydantic_validator__.validate_python
+
+
+class BadRow(Exception):
+    """A row that cannot be taken: a stable code, and which field."""
+
+    def __init__(self, code: str, detail: str) -> None:
+        super().__init__(code, detail)
+        self.code, self.detail = code, detail
+
+
+def record_of(row: Row, ignored: set[str]) -> dict[str, Any]:
+    """The fields that a row names, checked; names that mean nothing here go to ``ignored``. Raises BadRow."""
+    if row.code:
+        raise BadRow(row.code, row.detail)
+    named: dict[str, Any] = {}
+    for name, value in row.fields.items():
+        known = NAMES.get(name, name)
+        if known in KNOWN:
+            if known not in named or name == known:  # the API's own name wins over another one
+                named[known] = _plain(known, value)
+        elif len(ignored) < 1000:
+            ignored.add(name[:80])
+    try:
+        checked: ImportedRecord = _validate({name: value for name, value in named.items() if value is not None})
+    except ValidationError as error:
+        raise _bad(error) from None
+    values = checked.__dict__
+    return {name: values[name] for name in named}  # what was named as nothing takes its default
+
+
+def _plain(name: str, value: Any) -> Any:
+    """A value in the form that the rules expect; CSV knows only text."""
+    if name in _LISTS:
+        parts = _BETWEEN.split(value) if isinstance(value, str) else value
+        if isinstance(parts, list) and all(isinstance(part, str) for part in parts):
+            return [plain for part in parts if (plain := " ".join(part.split()))]
+        return parts
+    if isinstance(value, bool):
+        return value
+    if isinstance(value, int | float) and name in ("external_id", "title"):
+        return str(value)
+    if name in _FLAGS and isinstance(value, str | int):
+        word = str(value).strip().lower()
+        return True if word in _YES else False if word in _NO else value
+    if name in _LINES and isinstance(value, str):
+        plain = " ".join(value.split())
+        return plain if plain or name in ("external_id", "title") else None
+    return _year(value) if name == "year" else value
+
+
+def _year(value: Any) -> Any:
+    word = str(value).strip() if isinstance(value, str | int) else ""
+    if not word.isascii() or not word.isdigit() or len(word) > 4:
+        return value if word else None
+    year = int(word)
+    return year + REPUBLIC if SHORTEST_YEAR <= year <= LONGEST_YEAR else year
+
+
+def _bad(error: ValidationError) -> BadRow:
+    one = error.errors(include_url=False, include_context=False)[0]
+    where = ".".join(map(str, one["loc"]))
+    return BadRow(_code(one["type"]), f"{where}: {one['msg']}"[:200].replace("external_id", "id"))
+
+
+def _code(kind: str) -> str:
+    if kind.endswith("too_long"):
+        return "too_long"
+    if kind in ("missing", "string_too_short"):
+        return "required"
+    return "unknown_value" if kind == "literal_error" else "bad_value"

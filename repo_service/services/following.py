@@ -1,0 +1,75 @@
+"""Waiting until the index knows what was committed, and being its writer meanwhile where nobody else is."""
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from datetime import datetime
+
+from sqlalchemy import func, select
+
+from repo_service.context import Context
+from repo_service.errors import Unavailable
+from repo_service.models import Outbox
+from repo_service.services import indexing, leases, outbox
+from search.errors import SearchUnavailable
+
+AT_ONCE = 5_000  # records of one commit of the index
+ROLE_SECONDS = 60.0
+LOOK_SECONDS = 0.2  # between two looks whether another process has indexed it all
+STALLED_SECONDS = 120.0  # without any progress, until waiting is given up
+
+Told = Callable[[int, int], None]  # done, total
+
+
+@contextmanager
+def following(ctx: Context, told: Told = lambda _done, _total: None) -> Iterator["Following"]:
+    """Carry changes into the index while the block runs, unless a worker does; lay the role down at its end."""
+    index = Following(ctx, told)
+    try:
+        yield index
+    finally:
+        leases.give(ctx, leases.INDEX_WRITER, index.name)
+
+
+class Following:
+    """The index writer's role in this process, for as long as nobody else has it."""
+
+    def __init__(self, ctx: Context, told: Told) -> None:
+        self._ctx, self._told = ctx, told
+        self._renew = 0.0  # by the monotonic clock
+        self.name = leases.process_name()
+
+    def drain(self) -> None:
+        """Carry what waits into the index, if the role is ours."""
+        while self._mine() and indexing.drain(self._ctx, AT_ONCE):
+            continue
+
+    def finish(self) -> None:
+        """Return when the index knows all that was committed so far. Raises Unavailable ``index_behind``."""
+        until = self._ctx.clock()
+        total = least = self._waiting(until)
+        moved = time.monotonic()
+        while left := self._waiting(until):
+            if left < least:
+                least, moved = left, time.monotonic()
+            if time.monotonic() - moved > STALLED_SECONDS:
+                raise Unavailable(code="index_behind", waiting=left)
+            self._told(total - left, total)
+            worked = False
+            with suppress(SearchUnavailable):
+                worked = self._mine() and indexing.drain(self._ctx, AT_ONCE) > 0
+            if not worked:
+                time.sleep(LOOK_SECONDS)
+
+    def _mine(self) -> bool:
+        """Take the role where it is free, and keep it while it is ours."""
+        if time.monotonic() >= self._renew:
+            mine = leases.take(self._ctx, leases.INDEX_WRITER, self.name, ROLE_SECONDS)
+            self._renew = time.monotonic() + ROLE_SECONDS / 3 if mine else 0.0
+        return bool(self._renew)
+
+    def _waiting(self, until: datetime) -> int:
+        """Changes up to this moment that the index does not know yet; found by their state."""
+        open_rows = select(func.count()).select_from(Outbox).where(Outbox.done_at.is_(None))
+        with self._ctx.db.read() as session:
+            return session.scalar(open_rows.where(Outbox.kind == outbox.INDEX, Outbox.created_at <= until)) or 0
