@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
+from ingest import strays
 from ingest.errors import IngestError
 from ingest.onlyone import seccomp_filter
 from ingest.watch import Completed, Guard, Limits, Watched
@@ -149,7 +150,7 @@ class Sandbox:
                 stdin=given,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.PIPE,
-                env=_ENVIRONMENT,
+                env=_ENVIRONMENT | strays.mark(),
                 cwd=output or "/",
                 pass_fds=(status.write, syscalls) if boxed else (),
                 start_new_session=True,

@@ -10,6 +10,7 @@ from types import FrameType
 
 import structlog
 
+from ingest import strays
 from repo_service.context import Context
 from repo_service.services import indexing, leases, upkeep
 from repo_service.services.jobs import INGEST, Pipeline
@@ -94,8 +95,8 @@ class _Worker:
         ]
 
     def start(self) -> None:
-        """Take the jobs of dead predecessors, then begin."""
-        _log.info("worker_started", worker=self._name)
+        """End what dead predecessors left running, take their jobs, then begin."""
+        _log.info("worker_started", worker=self._name, strays_ended=strays.sweep())
         upkeep.release_dead(self._ctx, pipeline=self._pipeline)
         for thread in self._threads:
             thread.start()

@@ -4,11 +4,11 @@ import os
 import socket
 from datetime import timedelta
 from functools import cache
-from pathlib import Path
 
 from sqlalchemy import update
 from sqlalchemy.dialects import postgresql, sqlite
 
+from ingest.strays import started
 from repo_service.context import Context
 from repo_service.models import Lease
 
@@ -19,7 +19,7 @@ INDEX_WRITER = "index-writer"
 
 def process_name() -> str:
     """This process as ``host:pid:start``; the start tells it from a later one with the same number."""
-    return f"{_host()}:{os.getpid()}:{_started(os.getpid())}"
+    return f"{_host()}:{os.getpid()}:{started(os.getpid())}"
 
 
 def is_dead(name: str) -> bool:
@@ -27,7 +27,7 @@ def is_dead(name: str) -> bool:
     host, _, rest = name.rpartition(":")[0].rpartition(":")
     if host != _host() or not rest.isdigit():
         return False
-    return _started(int(rest)) != name.rpartition(":")[2]
+    return started(int(rest)) != name.rpartition(":")[2]
 
 
 def take(ctx: Context, name: str, holder: str, seconds: float) -> bool:
@@ -61,13 +61,3 @@ def _open_to(ctx: Context, lease: Lease | None, holder: str) -> bool:
 @cache
 def _host() -> str:
     return socket.gethostname()
-
-
-def _started(pid: int) -> str:
-    """When a process began, in clock ticks since the machine did; "0" where there is none, or no /proc."""
-    try:
-        stat = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace")
-    except OSError:
-        return "0"
-    state, *rest = stat.rpartition(")")[2].split()
-    return "0" if state == "Z" else rest[18]
