@@ -12,6 +12,8 @@ from repo_service.context import Context
 from repo_service.migrations import run
 from repo_service.settings import Settings
 
+pytest_plugins = ["tests.servers.fixtures"]
+
 
 @pytest.fixture(scope="session")
 def data_dir() -> Path:

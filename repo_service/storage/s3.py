@@ -1,20 +1,24 @@
 """Objects on any S3 server, by plain calls that every server has (AWS S3 API reference, 2006-03-01).
 
 A blob is one object. A staged object is a row of parts ``staging/ID/OFFSET``, all but the last of at least 5 MiB, so
-that keeping it is a copy on the server (UploadPartCopy) and no byte travels twice.
+that keeping it is a copy on the server (UploadPartCopy) and no byte travels twice. Each part is sent with its checksum
+(the signed SHA-256 of the payload, over TLS its MD5), which the server compares before it answers.
 """
 
 import io
+import threading
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from urllib.parse import parse_qs, quote, unquote, urlsplit
 
+import structlog
 import urllib3
 from minio import Minio
-from minio.commonconfig import ComposeSource, CopySource
+from minio.commonconfig import ENABLED, ComposeSource, CopySource, Filter
 from minio.error import MinioException, S3Error
+from minio.lifecycleconfig import AbortIncompleteMultipartUpload, Expiration, LifecycleConfig, Rule
 
 from repo_service.storage import keys
 from repo_service.storage.port import BLOBS, STAGING, ObjectMissing, StorageError, Stored
@@ -23,7 +27,17 @@ PART = 8 * 2**20
 LEAST_PART = 5 * 2**20  # S3 refuses smaller parts that are not the last
 CHUNK = 256 * 1024
 REDIRECT_SECONDS = 60
+STAGING_DAYS = 90  # the store's own broom, far behind ours: no upload lives so long
+TORN_DAYS = 2  # a copy in parts that was cut short is in no listing, and only the store can sweep it
 _ABSENT = frozenset({"NoSuchKey", "NoSuchObject", "NotFound"})
+_STAGED = Rule(ENABLED, rule_filter=Filter(prefix=STAGING), rule_id="staged", expiration=Expiration(days=STAGING_DAYS))
+_TORN = Rule(
+    ENABLED,
+    rule_filter=Filter(prefix=""),
+    rule_id="torn",
+    abort_incomplete_multipart_upload=AbortIncompleteMultipartUpload(days_after_initiation=TORN_DAYS),
+)
+_log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,12 +55,23 @@ class _Part:
 class S3Store:
     """The object store of many machines."""
 
-    def __init__(self, client: Minio, bucket: str) -> None:
-        self._client = client
+    def __init__(self, client: Minio, bucket: str, *, presigner: Minio | None = None) -> None:
+        """``presigner`` signs addresses for browsers; without one, all bytes go through the application."""
+        self._connection = client
         self._bucket = bucket
-        with _own_errors(bucket):
-            if not client.bucket_exists(bucket):
-                self._make_bucket()
+        self._presigner = presigner
+        self._bucket_is_there = False
+        self._making = threading.Lock()
+
+    @property
+    def _client(self) -> Minio:
+        """The connection, once the bucket is known to be there: a store that is away must not keep us from starting."""
+        if not self._bucket_is_there:
+            with self._making, _own_errors(self._bucket):
+                if not self._connection.bucket_exists(self._bucket):
+                    self._make_bucket()
+                self._bucket_is_there = True
+        return self._connection
 
     def write(self, staged: str, offset: int, chunks: Iterable[bytes]) -> int:
         """Extend a staged object; see the port. At most one part is held in memory."""
@@ -78,6 +103,8 @@ class S3Store:
                     self._bucket, target, [ComposeSource(self._bucket, part.key) for part in parts]
                 )
             found = self._client.stat_object(self._bucket, target)
+            if parts and found.size != _length(parts):
+                raise StorageError(f"{target} became {found.size} bytes of {_length(parts)}")
             for part in parts:  # from the first: a torn row without its beginning is nothing, and never a shorter blob
                 self._client.remove_object(self._bucket, part.key)
         return Stored(target, found.size or 0, found.last_modified or datetime.now(UTC))
@@ -113,9 +140,11 @@ class S3Store:
     def url(self, key: str, *, filename: str, media_type: str, inline: bool) -> str | None:
         """A presigned GET that lives a minute and says name and type (RFC 6266)."""
         keys.split(key)
+        if self._presigner is None:
+            return None
         shown = "inline" if inline else "attachment"
         with _own_errors(key):
-            return self._client.presigned_get_object(
+            return self._presigner.presigned_get_object(
                 self._bucket,
                 key,
                 expires=timedelta(seconds=REDIRECT_SECONDS),
@@ -127,10 +156,24 @@ class S3Store:
 
     def _make_bucket(self) -> None:
         try:
-            self._client.make_bucket(self._bucket)
+            self._connection.make_bucket(self._bucket)
         except S3Error as error:
             if error.code not in ("BucketAlreadyOwnedByYou", "BucketAlreadyExists"):  # another process was faster
                 raise
+        self._let_the_store_sweep()
+
+    def _let_the_store_sweep(self) -> None:
+        """Set the lifecycle as far as this server has it: MinIO sweeps torn copies unasked, and refuses the rule.
+
+        A server without any leaves it all to us: staged bytes are swept by the worker long before.
+        """
+        for rules in ([_STAGED, _TORN], [_STAGED]):
+            try:
+                self._connection.set_bucket_lifecycle(self._bucket, LifecycleConfig(rules))
+            except MinioException as error:
+                _log.info("lifecycle_refused", bucket=self._bucket, rules=len(rules), error=str(error)[:200])
+            else:
+                return
 
     def _list(self, prefix: str) -> Iterator[_Part]:
         with _own_errors(prefix):
@@ -173,11 +216,15 @@ class S3Store:
 
     def _read_object(self, key: str, start: int, length: int | None) -> Iterator[bytes]:
         with _own_errors(key):
-            size = self._client.stat_object(self._bucket, key).size or 0
-            wanted = size - start if length is None else min(length, size - start)
-            if wanted <= 0:
+            if length is not None and length <= 0:
+                self._client.stat_object(self._bucket, key)  # for the error when it is missing
                 return iter(())
-            answer = self._client.get_object(self._bucket, key, offset=start, length=wanted)
+            try:
+                answer = self._client.get_object(self._bucket, key, offset=start, length=length or 0)
+            except S3Error as error:
+                if error.code == "InvalidRange":  # it ends before ``start``
+                    return iter(())
+                raise
         return _body(key, answer)
 
     def _read_parts(self, parts: list[_Part], start: int, end: int) -> Iterator[bytes]:
@@ -197,23 +244,34 @@ class S3Store:
 
 
 def connect(url: str) -> S3Store:
-    """The store of ``s3://KEY:SECRET@HOST:PORT/BUCKET?secure=false&region=us-east-1``."""
+    """The store of ``s3://KEY:SECRET@HOST:PORT/BUCKET?secure=false&region=us-east-1``.
+
+    ``public=https://FILES.EXAMPLE`` is where browsers reach the same server, ``redirect=false`` when they cannot. No
+    request is made here.
+    """
     parts = urlsplit(url)
-    options = parse_qs(parts.query)
-    address = parts.netloc.rpartition("@")[2]
-    client = Minio(
-        address,
-        access_key=unquote(parts.username or ""),
-        secret_key=unquote(parts.password or ""),
-        secure=options.get("secure", ["true"])[0] != "false",
-        region=options.get("region", ["us-east-1"])[0],
-        http_client=urllib3.PoolManager(
-            maxsize=32,
-            timeout=urllib3.Timeout(connect=5, read=60),
-            retries=urllib3.Retry(total=5, backoff_factor=0.2, status_forcelist=(500, 502, 503, 504)),
-        ),
-    )
-    return S3Store(client, parts.path.strip("/"))
+    options = {name: values[0] for name, values in parse_qs(parts.query).items()}
+    scheme = "http" if options.get("secure") == "false" else "https"
+    own = f"{scheme}://{parts.netloc.rpartition('@')[2]}"
+
+    def client(address: str) -> Minio:
+        return Minio(
+            urlsplit(address).netloc,
+            access_key=unquote(parts.username or ""),
+            secret_key=unquote(parts.password or ""),
+            secure=urlsplit(address).scheme == "https",
+            region=options.get("region", "us-east-1"),
+            http_client=urllib3.PoolManager(
+                maxsize=32,
+                timeout=urllib3.Timeout(connect=5, read=60),
+                # A busy server is asked again; one that is away is soon said to be, so that no request hangs on it.
+                retries=urllib3.Retry(total=5, connect=2, backoff_factor=0.2, status_forcelist=(500, 502, 503, 504)),
+            ),
+        )
+
+    redirects = options.get("redirect") != "false"
+    presigner = client(options.get("public", own)) if redirects else None
+    return S3Store(client(own), parts.path.strip("/"), presigner=presigner)
 
 
 def _whole(parts: list[_Part]) -> list[_Part]:

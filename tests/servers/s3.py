@@ -11,9 +11,9 @@ KEY = "xuehai-test"
 
 
 @contextlib.contextmanager
-def minio(folder: Path) -> Iterator[str]:
-    """A MinIO of its own; its ``s3://`` URL without a bucket."""
-    port, secret = free_port(), secrets.token_hex(12)
+def minio(folder: Path, port: int = 0, secret: str = "") -> Iterator[str]:
+    """A MinIO of its own; its ``s3://`` URL without a bucket. Port and secret are chosen where not given."""
+    port, secret = port or free_port(), secret or secrets.token_hex(12)
     argv = [
         program("minio", "build it: go install github.com/minio/minio@latest"),
         *("server", str(folder / "minio"), "--address", f"127.0.0.1:{port}", "--quiet"),

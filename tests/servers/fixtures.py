@@ -1,0 +1,49 @@
+"""Servers as fixtures of the session, loaded by `tests/conftest.py`: each starts once per test process, when asked for.
+
+Mark what uses one with ``xdist_group("servers")``, so that it starts in one process alone.
+"""
+
+import itertools
+import os
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, ExitStack, contextmanager
+
+import pytest
+
+from tests.servers.base import Missing
+from tests.servers.s3 import minio, versitygw
+
+_numbers = itertools.count(1)
+
+
+@contextmanager
+def started(server: AbstractContextManager[str]) -> Iterator[str]:
+    """A server and its URL; without its program, in CI a failure, elsewhere a skip that says how to get it."""
+    with ExitStack() as stack:
+        try:
+            url = stack.enter_context(server)
+        except Missing as missing:
+            if os.environ.get("CI"):
+                raise
+            pytest.skip(str(missing))
+        yield url
+
+
+@pytest.fixture(scope="session")
+def minio_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A MinIO without a bucket."""
+    with started(minio(tmp_path_factory.mktemp("minio"))) as url:
+        yield url
+
+
+@pytest.fixture(scope="session")
+def versitygw_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A Versity gateway without a bucket."""
+    with started(versitygw(tmp_path_factory.mktemp("versitygw"))) as url:
+        yield url
+
+
+@pytest.fixture
+def new_bucket(request: pytest.FixtureRequest) -> Callable[[str], str]:
+    """A maker of ``s3://`` URLs with a bucket that is not there yet, by the name of their server."""
+    return lambda name: f"{request.getfixturevalue(f'{name}_url')}/bucket-{next(_numbers)}?secure=false"
