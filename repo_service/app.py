@@ -107,7 +107,7 @@ def create_app(ctx: Context) -> FastAPI:
     app.add_middleware(
         Frame,
         hosts=hosts_of(settings.public_url),
-        headers=site_headers(settings),
+        headers=site_headers(settings, media.elsewhere(ctx.store)),
         traffic=app.state.traffic,
     )
     return app

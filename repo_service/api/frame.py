@@ -45,11 +45,15 @@ class Traffic:
         object.__setattr__(self, "seconds", seconds)
 
 
-def site_headers(settings: Settings) -> dict[str, str]:
-    """Headers of every answer of the application's origin, where a route has none of its own."""
+def site_headers(settings: Settings, elsewhere: str = "") -> dict[str, str]:
+    """Headers of every answer of the application's origin, where a route has none of its own.
+
+    ``elsewhere`` is the origin that films and pictures may be redirected to.
+    """
+    others = f" {elsewhere}" if elsewhere else ""
     policy = (
-        "default-src 'self'; script-src 'self'; style-src 'self'; img-src 'self' data: blob:; "
-        "media-src 'self' blob:; font-src 'self' data:; connect-src 'self'; worker-src 'self' blob:; "
+        f"default-src 'self'; script-src 'self'; style-src 'self'; img-src 'self' data: blob:{others}; "
+        f"media-src 'self' blob:{others}; font-src 'self' data:; connect-src 'self'; worker-src 'self' blob:; "
         f"frame-src 'self' {settings.content_url}; object-src 'none'; base-uri 'none'; form-action 'self'; "
         "frame-ancestors 'self'"
     )

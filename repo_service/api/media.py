@@ -3,7 +3,7 @@
 import re
 from collections.abc import Mapping
 from typing import Annotated
-from urllib.parse import quote
+from urllib.parse import quote, urlsplit
 
 from fastapi import APIRouter, Path, Query, Request
 from starlette.responses import RedirectResponse, Response, StreamingResponse
@@ -15,11 +15,14 @@ from repo_service.errors import XuehaiError
 from repo_service.models import File
 from repo_service.policy import Actor
 from repo_service.services.media import open_file
+from repo_service.storage.port import ObjectStore
 
 router = APIRouter(tags=["media"])
 ADDRESS = "/media/{resource_id}/{version}/{path:path}"
+FAR_BYTES = 64 * 1024  # below, a second round trip costs more than the bytes
 KEEP_SECONDS = 60  # what was withdrawn is gone from caches within a minute
 _RANGE = re.compile(r"bytes=\s*([0-9]{0,18})\s*-\s*([0-9]{0,18})\s*", re.IGNORECASE)
+_POINTS_TO_OTHERS = frozenset({"application/vnd.apple.mpegurl", "text/vtt"})
 _PLAIN = re.compile(r"[^A-Za-z0-9 ._()+-]")
 Version = Annotated[int, Path(ge=1, le=1_000_000)]
 Tail = Annotated[str, Path(max_length=300, pattern=r"^[^\x00-\x1F\x7F]+$")]
@@ -75,10 +78,33 @@ def deliver(
     }
     if matches(request.headers.get("if-none-match"), etag):
         return Response(status_code=304, headers=headers)
-    address = ctx.store.url(f"blobs/{file.sha256}", filename=file.name, media_type=file.media_type, inline=inline)
-    if address is not None:
-        return RedirectResponse(address, 307, headers={"Cache-Control": "no-store"})
+    if policy is None and _may_come_from_elsewhere(request, file, inline=inline):
+        address = ctx.store.url(f"blobs/{file.sha256}", filename=file.name, media_type=file.media_type, inline=inline)
+        if address is not None:
+            return RedirectResponse(address, 307, headers={"Cache-Control": "no-store"})
     return _stream(request, ctx, file, headers)
+
+
+def elsewhere(store: ObjectStore) -> str:
+    """The origin that `deliver` redirects to, for the policy of the pages; empty when the store has none."""
+    address = store.url(f"blobs/{'0' * 64}", filename="", media_type="", inline=True)
+    return "{0.scheme}://{0.netloc}".format(urlsplit(address)) if address else ""
+
+
+def _may_come_from_elsewhere(request: Request, file: File, *, inline: bool) -> bool:
+    """Whether an address of the store does as well as the bytes themselves.
+
+    Not for what is small, for what names other files relative to its own address, for what scripts fetch (the store
+    would have to allow our origin), for HEAD (the address is signed for GET alone), nor to go on with what was begun
+    here (the store's entity tags are others).
+    """
+    return (
+        request.method != "HEAD"
+        and "if-range" not in request.headers
+        and request.headers.get("sec-fetch-mode") not in ("cors", "same-origin")
+        and file.media_type not in _POINTS_TO_OTHERS
+        and (file.size >= FAR_BYTES or not inline)
+    )
 
 
 def _stream(request: Request, ctx: Context, file: File, headers: Mapping[str, str]) -> Response:
