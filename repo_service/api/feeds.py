@@ -11,7 +11,7 @@ from starlette.responses import JSONResponse, PlainTextResponse, Response
 
 from repo_service.api.answers import UUID, Cursor, matches, opaque_tag, problems
 from repo_service.api.deps import PUBLIC_ROUTE, Ctx, Lang
-from repo_service.api.finding import Words, search_request
+from repo_service.api.finding import Exact, Words, search_request
 from repo_service.context import Context
 from repo_service.models import Resource
 from repo_service.policy import ANONYMOUS
@@ -89,9 +89,11 @@ def newest(request: Request, ctx: Ctx, lang: Lang) -> Response:
 
 
 @router.get("/search/feed.atom", response_class=Response, responses=_ATOM | problems())
-def found(request: Request, ctx: Ctx, lang: Lang, q: Words = "", cursor: Cursor = None) -> Response:
+def found(
+    request: Request, ctx: Ctx, lang: Lang, q: Words = "", exact: Exact = False, cursor: Cursor = None
+) -> Response:
     """A search as a feed, the newest first; takes the filters of `/api/v1/search`."""
-    asked = search_request(request, q=q, sort="newest", cursor=cursor, limit=FEED_LENGTH, locale=lang)
+    asked = search_request(request, q=q, sort="newest", cursor=cursor, limit=FEED_LENGTH, locale=lang, exact=exact)
     page = find(ctx, ANONYMOUS, asked)
     resources = publicity.by_ids(ctx, [hit.id for hit in page.hits])
     return _feed(request, ctx, lang, resources, q, page.next_cursor)

@@ -16,6 +16,7 @@ router = APIRouter(prefix="/api/v1", tags=["search"])
 QUERY_LENGTH = 1000  # what comes after it is not looked at, and not repeated in links
 VALUES = 50  # of one facet
 Words = Annotated[str, Query(description="A person's words: Chinese, pinyin, English")]
+Exact = Annotated[bool, Query(description="Words as they are typed: nothing is respelled, nothing means the same")]
 SortBy = Annotated[Annotated[str, OneOf(*get_args(Sort))], Query()]
 
 
@@ -44,11 +45,12 @@ def search(
     lang: Lang,
     q: Words = "",
     sort: SortBy = "relevance",
+    exact: Exact = False,
     cursor: Cursor = None,
     limit: Limit = LIMIT,
 ) -> Response:
     """Find resources and the places inside them. Facets narrow each other; one facet's values are alternatives."""
-    asked = search_request(request, q=q, sort=sort, cursor=cursor, limit=limit, locale=lang)
+    asked = search_request(request, q=q, sort=sort, cursor=cursor, limit=limit, locale=lang, exact=exact)
     found = indexing.search(ctx, actor, asked)
     response = answer(request, found, personal=False)
     if found.next_cursor is not None:
@@ -65,7 +67,15 @@ def suggest(ctx: Ctx, q: Words = "", limit: Annotated[int, Query(ge=1, le=10)] =
 
 
 def search_request(
-    request: Request, *, q: str, sort: str, cursor: str | None, limit: int, locale: Lang, offset: int = 0
+    request: Request,
+    *,
+    q: str,
+    sort: str,
+    cursor: str | None,
+    limit: int,
+    locale: Lang,
+    offset: int = 0,
+    exact: bool = False,
 ) -> SearchRequest:
     """The query string as a search; each facet is a repeatable parameter of its name, unknown ones are ignored."""
     filters = {name: tuple(request.query_params.getlist(name)[:VALUES]) for name in FACETS}
@@ -78,4 +88,5 @@ def search_request(
         cursor=cursor,
         offset=offset,
         locale=locale,
+        exact=exact,
     )

@@ -1,36 +1,35 @@
 """Searching the catalogue: the engine's answer, re-checked in the database and put into words and links."""
 
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from urllib.parse import urlencode
 
-from pydantic import BaseModel, Field
+from pydantic import BaseModel
 from sqlalchemy import func, or_, select
-from sqlalchemy.orm import Session, joinedload
+from sqlalchemy.orm import Session
 
 from repo_service.context import Context
 from repo_service.errors import Invalid
-from repo_service.models import Institution, Passage, Resource
-from repo_service.policy import Actor, can
-from repo_service.services import paging, records
-from repo_service.services.documents import passage_of
+from repo_service.models import Institution, Resource
+from repo_service.policy import Actor
+from repo_service.services import paging
+from repo_service.services.hits import HitView, hits_of
 from repo_service.services.labels import Locale, labels
-from search import passages as search_passages
 from search.errors import SearchUnavailable
-from search.highlight import marked, markup, snippet
 from search.model import FACETS, Answer, Hit, Query, Sort
-from search.model import Passage as SearchPassage
 
 MAX_DEPTH = 10_000
-SNIPPET = 140  # characters
 PASSAGES = 3
 _LIKE_LENGTH = 60
 
 
 @dataclass(frozen=True, slots=True)
 class SearchRequest:
-    """What somebody asks for. ``cursor`` wins over ``offset``; ``within`` asks for passages of one resource."""
+    """What somebody asks for. ``cursor`` wins over ``offset``; ``within`` asks for passages of one resource.
+
+    ``exact``: the words as they were typed, nothing is respelled.
+    """
 
     q: str = ""
     filters: Mapping[str, Sequence[str]] = field(default_factory=dict)
@@ -42,49 +41,7 @@ class SearchRequest:
     facets: tuple[str, ...] = FACETS
     passages: int = PASSAGES
     within: str = ""
-
-
-class FoundPassage(BaseModel):
-    """A place inside a resource that matched, with the address that opens it there."""
-
-    kind: str
-    start: float | None = Field(None, description="Seconds")
-    end: float | None = None
-    page: int | None = Field(None, description="Page or slide, from 1")
-    heading: str = ""
-    text: str
-    highlighted: str = Field(description="HTML: escaped, the words in <mark>")
-    url: str
-
-
-class HitView(BaseModel):
-    """One resource that matched."""
-
-    id: str
-    external_id: str | None
-    title: str
-    highlighted: str = Field(description="The title as HTML: escaped, the words in <mark>")
-    snippet: str = Field(description="HTML: escaped, the words in <mark>")
-    why: list[str] = Field(description="Fields that hold the words")
-    score: float
-    media_kind: str
-    institution: str = Field(description="Slug")
-    institution_name: str
-    institution_kind: str
-    language: str
-    licence: str
-    kinds: list[str]
-    subjects: list[str]
-    level: str
-    year: int | None
-    duration: float | None = Field(description="Seconds")
-    pages: int | None
-    has_captions: bool
-    published_at: str | None
-    thumbnail_url: str | None
-    url: str
-    passages: list[FoundPassage]
-    passages_total: int
+    exact: bool = False
 
 
 class FacetValue(BaseModel):
@@ -136,7 +93,7 @@ def search(ctx: Context, actor: Actor, request: SearchRequest) -> SearchPage:
     if generation and answer.generation != generation:
         raise Invalid("the index was renewed; start again at the first page", code="stale_cursor")
     with ctx.db.read() as session:
-        hits = _hits(session, actor, answer)
+        hits = hits_of(session, actor, answer)
         facets = {name: _facet(session, name, answer, request) for name in answer.facets}
     following = offset + len(answer.hits)
     more = bool(answer.hits) and following < min(answer.total, MAX_DEPTH) and not request.within
@@ -200,6 +157,7 @@ def _query(request: SearchRequest, offset: int) -> Query:
         facets=request.facets,
         passages_per_hit=request.passages,
         within=request.within,
+        exact=request.exact,
     )
 
 
@@ -216,125 +174,6 @@ def _by_title(ctx: Context, query: Query) -> Answer:
         newest = matching.order_by(Resource.published_at.desc(), Resource.id).offset(query.offset).limit(query.limit)
         hits = tuple(Hit(identity, rev, 0.0, ("title",)) for identity, rev in session.execute(newest).all())
     return Answer(total=total, hits=hits, terms=tuple(words))
-
-
-def _hits(session: Session, actor: Actor, answer: Answer) -> list[HitView]:
-    rows = session.scalars(
-        select(Resource)
-        .where(Resource.id.in_([hit.id for hit in answer.hits]), Resource.state == "published")
-        .options(joinedload(Resource.institution))
-    )
-    visible = {row.id: row for row in rows if can(actor, "resource.read", public=True)}
-    shown = [hit for hit in answer.hits if hit.id in visible]
-    pictures = records.thumbnails(session, [visible[hit.id] for hit in shown])
-    places = _passages(session, shown, visible)
-    return [
-        _hit(
-            visible[hit.id],
-            hit,
-            answer.terms,
-            pictures.get(hit.id),
-            [places[found.id] for found in hit.passages if found.id in places],
-        )
-        for hit in shown
-    ]
-
-
-def _hit(
-    row: Resource, hit: Hit, terms: Sequence[str], picture: str | None, places: Sequence[SearchPassage]
-) -> HitView:
-    return HitView(
-        id=row.id,
-        external_id=row.external_id,
-        title=row.title,
-        highlighted=marked(row.title, terms),
-        snippet=_snippet(row, terms),
-        why=list(hit.why),
-        score=round(hit.score, 4),
-        media_kind=row.media_kind,
-        institution=row.institution.slug,
-        institution_name=row.institution.name,
-        institution_kind=row.institution.kind,
-        language=row.language,
-        licence=row.licence,
-        kinds=row.kinds,
-        subjects=row.subjects,
-        level=row.level,
-        year=row.year,
-        duration=row.duration,
-        pages=row.pages,
-        has_captions=row.has_captions,
-        published_at=row.published_at.isoformat() if row.published_at else None,
-        thumbnail_url=picture,
-        url=f"/resources/{row.id}",
-        passages=[_passage(row.id, place, terms) for place in places],
-        passages_total=hit.passages_total,
-    )
-
-
-def _snippet(row: Resource, terms: Sequence[str]) -> str:
-    """The telling part of the description, or of the text when only that holds the words."""
-    for text in (row.description, row.text):
-        pieces = snippet(text, terms, SNIPPET)
-        if any(hit for _, hit in pieces):
-            return markup(pieces)
-    return markup(snippet(row.description or row.text, (), SNIPPET))
-
-
-def _passage(resource_id: str, place: SearchPassage, terms: Sequence[str]) -> FoundPassage:
-    pieces = snippet(place.text, terms, SNIPPET)
-    address = f"/resources/{resource_id}"
-    if place.page is not None:
-        address += f"?page={place.page}"
-    elif place.start is not None:
-        address += f"?t={place.start:g}"
-    return FoundPassage(
-        kind=place.kind,
-        start=place.start,
-        end=place.end,
-        page=place.page,
-        heading=place.heading,
-        text="".join(piece for piece, _ in pieces),
-        highlighted=markup(pieces),
-        url=address,
-    )
-
-
-def _passages(session: Session, hits: Iterable[Hit], visible: Mapping[str, Resource]) -> dict[str, SearchPassage]:
-    """The passages of these hits by their id in the index; those of a version that is no longer served are gone."""
-    wanted = {place.id: search_passages.first_and_more(place.id) for hit in hits for place in hit.passages}
-    firsts = _rows(session, [first for first, _ in wanted.values()], visible)
-    following = [
-        (row.file_id, row.step, ordinal)
-        for first, more in wanted.values()
-        if more and (row := firsts.get(first))
-        for ordinal in range(row.ordinal + 1, row.ordinal + 1 + more)
-    ]
-    others = _by_place(session, following)
-    found: dict[str, SearchPassage] = {}
-    for identity, (first, more) in wanted.items():
-        row = firsts.get(first)
-        if row is None:
-            continue
-        keys = ((row.file_id, row.step, row.ordinal + 1 + n) for n in range(more))
-        cues = [row, *(others[key] for key in keys if key in others)]
-        found[identity] = search_passages.join([passage_of(cue) for cue in cues])
-    return found
-
-
-def _rows(session: Session, ids: Sequence[str], visible: Mapping[str, Resource]) -> dict[str, Passage]:
-    rows = session.scalars(select(Passage).where(Passage.id.in_(ids)))
-    served = {identity: row.served_version for identity, row in visible.items()}
-    return {row.id: row for row in rows if row.version == served.get(row.resource_id)}
-
-
-def _by_place(session: Session, places: Sequence[tuple[str, str, int]]) -> dict[tuple[str, str, int], Passage]:
-    if not places:
-        return {}
-    files = {file for file, _, _ in places}
-    ordinals = {ordinal for _, _, ordinal in places}
-    rows = session.scalars(select(Passage).where(Passage.file_id.in_(files), Passage.ordinal.in_(ordinals)))
-    return {(row.file_id, row.step, row.ordinal): row for row in rows}
 
 
 def _facet(session: Session, name: str, answer: Answer, request: SearchRequest) -> list[FacetValue]:

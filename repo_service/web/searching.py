@@ -10,7 +10,8 @@ from markupsafe import Markup
 from starlette.responses import Response
 
 from repo_service.api.deps import PUBLIC_ROUTE, Ctx, CurrentActor
-from repo_service.services.finding import FacetValue, FoundPassage, SearchPage, SearchRequest, search
+from repo_service.services.finding import FacetValue, SearchPage, SearchRequest, search
+from repo_service.services.hits import FoundPassage
 from repo_service.services.labels import WHY
 from repo_service.services.shelves import reviewed
 from repo_service.web.home import KINDS
@@ -23,6 +24,7 @@ SORTS: tuple[Sort, ...] = get_args(Sort)
 SHOWN = ("media_kind", "kind", "institution_kind", "institution", "division", "subject", "duration", "captions",
          "degree", "vocational", "level", "language", "licence", "year")  # fmt: skip
 PAGE = 10
+EXACT = "true"  # of the parameter `exact`: nothing is respelled
 LONGEST = 500  # characters of a query that are looked at
 
 
@@ -59,12 +61,13 @@ def results(request: Request, ctx: Ctx, actor: CurrentActor) -> Response:
         sort=asked.sort,
         sorts=SORTS,
         cursor=asked.cursor,
-        chosen=[*chosen, *([("sort", asked.sort)] if asked.sort != "relevance" else [])],
+        exact=asked.exact,
+        kept=[*chosen, *([("sort", asked.sort)] if asked.sort != "relevance" else [])],
         chips=chips(request, found),
         facets=[(name, found.facets[name]) for name in SHOWN if telling(found.facets.get(name, []))],
         kinds=KINDS,
         reviewed=reviewed(ctx, [hit.id for hit in found.hits]),
-        feed=f"/search/feed.atom?{urlencode([('q', asked.q), *chosen])}",
+        feed=f"/search/feed.atom?{urlencode([('q', asked.q), *chosen, *([('exact', EXACT)] if asked.exact else [])])}",
         moments={hit.id: [moment(place) for place in hit.passages] for hit in found.hits},
         why={hit.id: [WHY[name][asked.locale == "en"] for name in hit.why if name in WHY] for hit in found.hits},
     )
@@ -82,6 +85,7 @@ def request_of(request: Request) -> SearchRequest:
         limit=PAGE,
         cursor=given.get("cursor"),
         locale=look_of(request).locale,
+        exact=given.get("exact") == EXACT,
     )
 
 
