@@ -3,19 +3,21 @@
 import contextlib
 import json
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 from sqlalchemy import select, update
 
 from repo_service import wiring
+from repo_service.context import Context
 from repo_service.migrations import run
 from repo_service.models import Job
 from repo_service.policy import OPERATOR
 from repo_service.services import accounts, doctor, processing
 from repo_service.settings import Settings
 from tests import support
-from tests.repo_service.uploads.conftest import Client, serving
+from tests.repo_service.uploads.conftest import Answer, Client, serving
 from tests.servers.base import free_port
 from tests.servers.s3 import KEY, minio
 
@@ -39,63 +41,79 @@ class Store:
         self._running.close()
 
 
+@dataclass
+class Site:
+    """A served installation whose objects lie in ``store``; its address for one giver."""
+
+    ctx: Context
+    store: Store
+    client: Client
+
+    def read(self, address: str) -> Answer:
+        """A file as scripts of a page fetch it: through the application."""
+        login = {"Authorization": f"Bearer {self.client.key}", "Sec-Fetch-Mode": "cors"}
+        return self.client.ask("GET", address, login, bare=True)
+
+    def job(self) -> Job:
+        """The one job."""
+        with self.ctx.db.read() as session:
+            return session.scalars(select(Job)).one()
+
+
 @pytest.fixture
-def store(tmp_path: Path) -> Iterator[Store]:
-    made = Store(tmp_path)
-    yield made
-    made.go()
-
-
-def test_uploads_steps_and_readers_outlive_a_store_that_is_away(store: Store, tmp_path: Path) -> None:
+def site(tmp_path: Path) -> Iterator[Site]:
+    store = Store(tmp_path)
     ctx = wiring.build(Settings(data_dir=tmp_path / "data", storage_url=store.url), index_writer=True)
     run.upgrade(ctx.db)
     person = support.user(ctx, in_=support.institution(ctx))
     key = accounts.create_key(ctx, OPERATOR, email=person.email, scopes=("all",))[1]
-    with contextlib.closing(ctx), serving(ctx) as port:
-        client = Client(port, key)
-        login = {"Authorization": f"Bearer {key}"}
-        place = client.create(len(TEXT), filename="气焊安全.md").headers["location"]
-        half = len(TEXT) // 2
+    with serving(ctx) as port:
+        yield Site(ctx, store, Client(port, key))
+    ctx.close()
+    store.go()
 
-        refused = client.patch(place, 0, TEXT[:half])  # the service began without its store
-        assert (refused.status, refused.code) == (503, "unavailable")
-        assert int(refused.headers["retry-after"]) > 0
-        assert client.ask("HEAD", place).offset == 0
 
-        store.come()
-        assert client.patch(place, 0, TEXT[:half]).offset == half
-        store.go()
-        refused = client.patch(place, half, TEXT[half:])
-        assert (refused.status, refused.code) == (503, "unavailable")
-        ready = client.ask("GET", "/readyz", bare=True)
-        assert ready.status == 503
-        assert [check["name"] for check in json.loads(ready.body)["checks"] if not check["ok"]] == ["store"]
-        assert client.ask("GET", "/search?q=weld", {"Accept": "text/html"}, bare=True).status == 200
+def is_refused(answer: Answer) -> bool:
+    """Whether it says in a problem that the service is not available, and when to come again."""
+    return (answer.status, answer.code) == (503, "unavailable") and int(answer.headers["retry-after"]) > 0
 
-        store.come()
-        offset = client.ask("HEAD", place).offset
-        assert offset == half, "what was acknowledged is there, what was refused does not count"
-        resource_id = client.patch(place, offset, TEXT[offset:]).headers["xuehai-resource"]
 
-        store.go()
-        assert processing.work_one(ctx, "test")
-        with ctx.db.read() as session:
-            job = session.scalars(select(Job)).one()
-        assert (job.state, job.failures, job.interruptions) == ("ready", 0, 0)
-        assert job.not_before is not None, "it is not asked again at once"
-        address = f"/media/{resource_id}/1/given/{job.file_id}"
-        away = client.ask("GET", address, {**login, "Sec-Fetch-Mode": "cors"}, bare=True)
-        assert (away.status, away.code) == (503, "unavailable")
-        assert int(away.headers["retry-after"]) > 0
+def test_an_upload_goes_on_where_it_was(site: Site) -> None:
+    client, half = site.client, len(TEXT) // 2
+    place = client.create(len(TEXT), filename="气焊安全.md").headers["location"]
+    assert is_refused(client.patch(place, 0, TEXT[:half]))  # the service began without its store
+    assert client.ask("HEAD", place).offset == 0
+    site.store.come()
+    assert client.patch(place, 0, TEXT[:half]).offset == half
+    site.store.go()
+    assert is_refused(client.patch(place, half, TEXT[half:]))
+    site.store.come()
+    offset = client.ask("HEAD", place).offset
+    assert offset == half, "what was acknowledged is there, what was refused does not count"
+    resource_id = client.patch(place, offset, TEXT[offset:]).headers["xuehai-resource"]
+    assert site.read(f"/media/{resource_id}/1/given/{site.job().file_id}").body == TEXT
 
-        store.come()
-        with ctx.db.write() as session:
-            session.execute(update(Job).values(not_before=None))
-        support.settle(ctx)
-        with ctx.db.read() as session:
-            assert {(job.state, job.failures, job.interruptions) for job in session.scalars(select(Job))} == {
-                ("done", 0, 0)
-            }
-        answer = client.ask("GET", address, {**login, "Sec-Fetch-Mode": "cors"}, bare=True)
-        assert answer.body == TEXT
-        assert doctor.examine(ctx) == []
+
+def test_a_step_is_done_again_without_having_failed(site: Site) -> None:
+    site.store.come()
+    resource_id = site.client.upload(TEXT, filename="气焊安全.md")
+    address = f"/media/{resource_id}/1/given/{site.job().file_id}"
+    site.store.go()
+    assert processing.work_one(site.ctx, "test")
+    job = site.job()
+    assert (job.state, job.failures, job.interruptions) == ("ready", 0, 0)
+    assert job.not_before is not None, "it is not asked again at once"
+    assert is_refused(site.read(address))
+    ready = site.client.ask("GET", "/readyz", bare=True)
+    assert ready.status == 503
+    assert [check["name"] for check in json.loads(ready.body)["checks"] if not check["ok"]] == ["store"]
+    assert site.client.ask("GET", "/search?q=weld", {"Accept": "text/html"}, bare=True).status == 200
+    site.store.come()
+    with site.ctx.db.write() as session:
+        session.execute(update(Job).values(not_before=None))
+    support.settle(site.ctx)
+    with site.ctx.db.read() as session:
+        counted = {(job.state, job.failures, job.interruptions) for job in session.scalars(select(Job))}
+    assert counted == {("done", 0, 0)}
+    assert site.read(address).body == TEXT
+    assert doctor.examine(site.ctx) == []
