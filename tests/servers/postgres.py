@@ -16,24 +16,44 @@ USER = "postgres"  # the server refuses to run as root
 
 @contextlib.contextmanager
 def postgres(folder: Path) -> Iterator[str]:
-    """A cluster of its own; the SQLAlchemy URL of its empty database ``xuehai``."""
-    programs, data, port = _programs(), folder / "postgres", free_port()
+    """A cluster of its own; the SQLAlchemy URL of its database ``xuehai``. The same folder again: the same data."""
+    directory, data, port = programs(), folder / "postgres", free_port()
     user = USER if os.geteuid() == 0 else None
+    cluster, secret = data / "cluster", data / "password"
+    new = not cluster.exists()
+    if new:
+        _make_cluster(directory, data, user)
+    password = secret.read_text()
+    argv = [
+        *(str(directory / "postgres"), "-D", str(cluster), "-h", "127.0.0.1", "-p", str(port), "-k", str(data)),
+        *("-c", "fsync=off", "-c", "max_connections=200"),  # a test's cluster may forget at a power cut
+    ]
+    address = f"postgresql://xuehai:{password}@127.0.0.1:{port}/postgres"
+    ask = [str(directory / "psql"), address, "-qc"]
+
+    def answers() -> bool:
+        return subprocess.run([*ask, "select 1"], capture_output=True).returncode == 0
+
+    with running(argv, answers, folder / "postgres.log", user=user, stop=signal.SIGINT):
+        if new:
+            subprocess.run([*ask, "create database xuehai"], check=True, capture_output=True)
+        yield f"postgresql+psycopg://xuehai:{password}@127.0.0.1:{port}/xuehai"
+
+
+def _make_cluster(directory: Path, data: Path, user: str | None) -> None:
+    """An empty cluster in ``data``, beside the password of its owner."""
     data.mkdir()
+    secret = data / "password"
+    secret.write_text(secrets.token_hex(12))
     if user:
         shutil.chown(data, user)
-        for parent in (folder, *folder.parents):  # pytest keeps its folders to their owner
+        shutil.chown(secret, user)
+        for parent in data.parents:  # pytest keeps its folders to their owner
             if parent.stat().st_uid == os.geteuid() and not parent.stat().st_mode & 0o001:
                 parent.chmod(parent.stat().st_mode | 0o011)
-    password = secrets.token_hex(12)
-    secret = data / "password"
-    secret.write_text(password)
-    if user:
-        shutil.chown(secret, user)
-    cluster = data / "cluster"
     subprocess.run(
         [
-            *(programs / "initdb", "-D", cluster, "-U", "xuehai", f"--pwfile={secret}"),
+            *(directory / "initdb", "-D", data / "cluster", "-U", "xuehai", f"--pwfile={secret}"),
             *("-A", "scram-sha-256", "--encoding=UTF8", "--locale=C.UTF-8", "--no-sync"),
         ],
         check=True,
@@ -41,22 +61,9 @@ def postgres(folder: Path) -> Iterator[str]:
         user=user,
         cwd=data,
     )
-    argv = [
-        *(str(programs / "postgres"), "-D", str(cluster), "-h", "127.0.0.1", "-p", str(port), "-k", str(data)),
-        *("-c", "fsync=off", "-c", "max_connections=200"),  # a test's cluster may forget at a power cut
-    ]
-    address = f"postgresql://xuehai:{password}@127.0.0.1:{port}/postgres"
-    ask = [str(programs / "psql"), address, "-qc"]
-
-    def answers() -> bool:
-        return subprocess.run([*ask, "select 1"], capture_output=True).returncode == 0
-
-    with running(argv, answers, folder / "postgres.log", user=user, stop=signal.SIGINT):
-        subprocess.run([*ask, "create database xuehai"], check=True, capture_output=True)
-        yield f"postgresql+psycopg://xuehai:{password}@127.0.0.1:{port}/xuehai"
 
 
-def _programs() -> Path:
+def programs() -> Path:
     """Where Debian keeps the newest version's programs."""
     found = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"))
     if not found:

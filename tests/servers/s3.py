@@ -8,6 +8,8 @@ from pathlib import Path
 from tests.servers.base import free_port, is_well, listens, program, running
 
 KEY = "xuehai-test"
+MINIO = ("minio", "python -m tests.servers.fetch minio")
+VERSITYGW = ("versitygw", "python -m tests.servers.fetch versitygw")
 
 
 @contextlib.contextmanager
@@ -15,7 +17,7 @@ def minio(folder: Path, port: int = 0, secret: str = "") -> Iterator[str]:
     """A MinIO of its own; its ``s3://`` URL without a bucket. Port and secret are chosen where not given."""
     port, secret = port or free_port(), secret or secrets.token_hex(12)
     argv = [
-        program("minio", "build it: go install github.com/minio/minio@latest"),
+        program(*MINIO),
         *("server", str(folder / "minio"), "--address", f"127.0.0.1:{port}", "--quiet"),
     ]
     with running(
@@ -33,7 +35,7 @@ def versitygw(folder: Path) -> Iterator[str]:
     port, secret = free_port(), secrets.token_hex(12)
     (folder / "versity").mkdir(exist_ok=True)
     argv = [
-        program("versitygw", "build it: go install github.com/versity/versitygw/cmd/versitygw@latest"),
+        program(*VERSITYGW),
         *("--access", KEY, "--secret", secret, "--port", f"127.0.0.1:{port}", "posix", str(folder / "versity")),
     ]
     with running(argv, lambda: listens(port), folder / "versity.log"):
