@@ -33,6 +33,7 @@ class OneSearch:
 
     def __init__(self, engine: Engine, searchers: Searchers, query: Query) -> None:
         self._query = query
+        self._searchers = searchers
         self._searcher = searchers.resources
         self._places = searchers.passages
         self._generation = searchers.generation
@@ -80,7 +81,7 @@ class OneSearch:
 
     def vocabulary(self, beginning: str, most: int) -> list[tuple[str, int]]:
         """Words of the index by their pinyin or initials."""
-        return list(self._searcher.terms_with_prefix("spell", beginning, limit=most))
+        return self._searchers.words(beginning, most)
 
     def _execute(self, matching: Q) -> tuple[int, Addresses]:
         query = self._narrowed(matching)

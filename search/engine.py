@@ -1,4 +1,4 @@
-"""One generation of the embedded index, opened: two tantivy indexes, read and written together."""
+"""One generation of the embedded index, opened: tantivy indexes that are read and written together."""
 
 import os
 import threading
@@ -6,16 +6,21 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import tantivy
 
 from search import schema, suggest
 from search.errors import SearchBroken, SearchUnavailable
+from search.fields import KEY_SEPARATOR, abbreviated, fields, spelled
 from search.model import Document, Rejected, Suggestion, Tombstone
 
 HEAP_BYTES = 64_000_000
+SMALL_HEAP_BYTES = 15_000_000  # the least that the engine takes
 IDS_AT_ONCE = 500
+MOST_ALIKE = 1_000  # words with the same sound
+MOST_REMEMBERED = 300_000  # words of which this process knows that they are in the vocabulary
+_COUNTED_IN = {"sound": ("words", "parts"), "initials": ("title", "subjects", "institution")}
 
 
 def found_count(result: tantivy.SearchResult) -> int:
@@ -38,11 +43,30 @@ def engine_errors(what: str) -> Iterator[None]:
 
 @dataclass(frozen=True, slots=True)
 class Searchers:
-    """What one request reads: both indexes at one moment, and the generation that they belong to."""
+    """What one request reads: the indexes at one moment, and the generation that they belong to."""
 
     generation: str
     resources: tantivy.Searcher
     passages: tantivy.Searcher
+    vocabulary: tantivy.Searcher
+
+    def words(self, beginning: str, most: int) -> list[tuple[str, int]]:
+        """(pinyin or initials + separator + word, documents) of the words whose key begins so, the frequent first."""
+        found: dict[str, int] = {}
+        for name, places in _COUNTED_IN.items():
+            for key, _ in self.vocabulary.terms_with_prefix(name, beginning, limit=MOST_ALIKE):
+                word = key.partition(KEY_SEPARATOR)[2]
+                count = max(self.resources.doc_freq(field, word) for field in places)
+                found[key] = max(count, found.get(key, 0))
+        return sorted(((key, count) for key, count in found.items() if count), key=lambda one: (-one[1], one[0]))[:most]
+
+
+class Writers(NamedTuple):
+    """Who writes the indexes, in the order of their commits."""
+
+    vocabulary: tantivy.IndexWriter
+    passages: tantivy.IndexWriter
+    resources: tantivy.IndexWriter
 
 
 class Part:
@@ -72,7 +96,7 @@ class Part:
 
 
 class Engine:
-    """A generation: readers of both indexes, and the writers when this process has them."""
+    """A generation: readers of its indexes, and the writers when this process has them."""
 
     def __init__(self, name: str, folder: Path, *, new: bool = False) -> None:
         self.name = name
@@ -80,16 +104,18 @@ class Engine:
             with engine_errors("cannot open the index"):
                 self.resources = Part(folder / "resources", schema.resource_schema(), new=new)
                 self.passages = Part(folder / "passages", schema.passage_schema(), new=new)
+                self.vocabulary = Part(folder / "vocabulary", schema.vocabulary_schema(), new=new)
         except SearchUnavailable as error:
             raise SearchBroken(str(error)) from error
         self._lock = threading.Lock()
-        self._writers: tuple[tantivy.IndexWriter, tantivy.IndexWriter] | None = None
+        self._writers: Writers | None = None
+        self._heard: dict[str, set[str]] = {name: set() for name in schema.VOCABULARY}  # words that are written
 
     def searchers(self) -> Searchers:
-        """Both indexes as they are now. Resources first: a hit's passages may be newer than it, never missing."""
+        """The indexes as they are now. Resources first: a hit's passages may be newer than it, never missing."""
         with self._lock, engine_errors("cannot read the index"):
             resources = self.resources.searcher()
-            return Searchers(self.name, resources, self.passages.searcher())
+            return Searchers(self.name, resources, self.passages.searcher(), self.vocabulary.searcher())
 
     def revisions(self, ids: Sequence[str]) -> dict[str, int]:
         """The revision held of each of these documents, tombstones too."""
@@ -140,39 +166,61 @@ class Engine:
         return rejected
 
     def _put(self, change: Document | Tombstone) -> list[Rejected]:
-        resources, passages = self._open_writers()
+        writers = self._open_writers()
         places: list[tantivy.Document] = []
         try:
             if isinstance(change, Tombstone):
                 laid = schema.tombstone(change)
             else:
-                laid, places = schema.resource(change)
+                found = fields(change)
+                laid, places = schema.resource(change, found)
+                self._hear("sound", found.heard)
+                self._hear("initials", found.named)
         except (ValueError, TypeError, UnicodeError) as error:
             return [Rejected(change.id, str(error))]
-        resources.delete_documents_by_term("id", change.id)
-        passages.delete_documents_by_term("parent", change.id)
+        writers.resources.delete_documents_by_term("id", change.id)
+        writers.passages.delete_documents_by_term("parent", change.id)
         for place in places:
-            passages.add_document(place)
-        resources.add_document(laid)
+            writers.passages.add_document(place)
+        writers.resources.add_document(laid)
         return []
 
-    def commit(self) -> None:
-        """Make the batch durable and visible. Passages first: the other index holds the revision."""
-        if self._writers is not None:
-            resources, passages = self._writers
-            with engine_errors("cannot write the index"):
-                passages.commit()
-                resources.commit()
+    def _hear(self, name: str, words: frozenset[str]) -> None:
+        """Put words that are not there yet into the vocabulary. A word that is there twice does no harm."""
+        heard = self._heard[name]
+        new = words - heard
+        if not new:
+            return
+        if len(heard) > MOST_REMEMBERED:
+            heard.clear()
+        heard |= new
+        held = self.vocabulary.searcher()
+        for word in new:
+            key = spelled(word) if name == "sound" else abbreviated(word)
+            if (name == "sound" or len(word) > 1) and not held.doc_freq(name, key):
+                self._open_writers().vocabulary.add_document(schema.entry(name, key))
 
-    def _open_writers(self) -> tuple[tantivy.IndexWriter, tantivy.IndexWriter]:
+    def commit(self) -> None:
+        """Make the batch durable and visible. Resources last: that index holds the revisions."""
+        if self._writers is not None:
+            with engine_errors("cannot write the index"):
+                for writer in self._writers:
+                    writer.commit()
+
+    def _open_writers(self) -> Writers:
         if self._writers is None:
-            resources = self.resources.index.writer(HEAP_BYTES, 1)
-            self._writers = resources, self.passages.index.writer(HEAP_BYTES, 1)
+            self._writers = Writers(
+                self.vocabulary.index.writer(SMALL_HEAP_BYTES, 1),
+                self.passages.index.writer(HEAP_BYTES, 1),
+                self.resources.index.writer(HEAP_BYTES, 1),
+            )
         return self._writers
 
     def forget_batch(self) -> None:
         """Drop what was not committed, and the writers with their locks."""
         self._writers = None
+        for words in self._heard.values():
+            words.clear()
 
     @contextmanager
     def batch(self) -> Iterator[None]:

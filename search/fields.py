@@ -4,6 +4,7 @@ import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import lru_cache
+from hashlib import blake2b
 
 from search import pinyin, weights
 from search.model import Document, Passage
@@ -16,7 +17,8 @@ MAX_LABEL = 200
 MAX_STARTS = 16
 MAX_UNITS = 12
 MAX_KEY = 40
-NO_DURATION = 2**40
+_TIE_BITS = 24
+_MOST = 2**39 - 1  # hundredths of a second (until the year 2144), or opens; what has no duration comes last
 _FRESH_SECONDS = 2 * 365 * 86400.0
 _NOW = 1.8e9  # fixed, so that equal documents always weigh the same whenever they were indexed
 
@@ -33,21 +35,31 @@ class PassageFields:
 
 @dataclass(frozen=True, slots=True)
 class Fields:
-    """A document: ``texts`` are words joined by spaces by field; ``keys`` are whole terms by field."""
+    """A document: ``texts`` are words joined by spaces by field; ``terms`` are whole terms by field.
+
+    ``heard``: its Chinese words and the words inside them, for the vocabulary; ``named``: those of titles and the like.
+    """
 
     label: str
     texts: dict[str, str]
-    keys: dict[str, list[str]]
+    terms: dict[str, list[str]]
     passages: list[PassageFields]
+    heard: frozenset[str]
+    named: frozenset[str]
+
+    @property
+    def keys(self) -> dict[str, list[str]]:
+        """All terms, with those of the vocabulary: for engines that keep it with the documents."""
+        return {"spell": spellings(self.heard, self.named), **self.terms}
 
 
 def fields(document: Document) -> Fields:
     """Analyse a document, each of its texts once."""
     heads = {
         "title": analyse(document.title),
-        "subjects": analyse(f" {GAP} ".join((*document.subjects, *document.keywords))),
-        "people": analyse(f" {GAP} ".join(document.people)),
-        "institution": analyse(document.institution),
+        "subjects": _analyse_again(f" {GAP} ".join((*document.subjects, *document.keywords))),
+        "people": _analyse_again(f" {GAP} ".join(document.people)),
+        "institution": _analyse_again(document.institution),
         "description": analyse(document.description),
     }
     places = [analyse(f"{passage.heading} {passage.text}") for passage in document.passages]
@@ -56,32 +68,36 @@ def fields(document: Document) -> Fields:
     label = document.title.strip()[:MAX_LABEL]
     return Fields(
         label=label,
-        texts={name: " ".join((*found.words, *found.parts)) for name, found in heads.items()} | _all_texts(everything),
-        keys={
-            "spell": spellings(_with_subwords(frozenset().union(*(t.han for t in everything))), _with_subwords(named)),
-            "complete": list(completions(label)),
-            "named": _named(document),
-        },
+        texts={name: f"{one.words} {one.parts}".strip() for name, one in heads.items()} | _all_texts(everything),
+        terms={"complete": list(completions(label)), "named": _named(document)},
         passages=[_passage(*pair) for pair in zip(document.passages, places, strict=True)],
+        heard=_with_subwords(frozenset().union(*(text.han for text in everything))),
+        named=_with_subwords(named),
     )
+
+
+@lru_cache(maxsize=5_000)
+def _analyse_again(text: str) -> Analysis:
+    """Analyse what many documents have alike."""
+    return analyse(text)
 
 
 def _all_texts(everything: Iterable[Analysis]) -> dict[str, str]:
     found = [text for text in everything if text.words]
     return {
-        "words": f" {GAP} {GAP} ".join(" ".join(text.words) for text in found),
-        "parts": " ".join(part for text in found for part in text.parts),
-        "chars": " ".join(char for text in found for char in text.chars),
-        "sounds": " ".join(sound for text in found for sound in text.sounds),
+        "words": f" {GAP} {GAP} ".join(text.words for text in found),
+        "parts": " ".join(text.parts for text in found if text.parts),
+        "chars": " ".join(text.chars for text in found),
+        "sounds": " ".join(text.sounds for text in found),
     }
 
 
 def _passage(passage: Passage, found: Analysis) -> PassageFields:
-    return PassageFields(passage.id, " ".join(found.words), " ".join(found.parts), " ".join(found.chars))
+    return PassageFields(passage.id, found.words, found.parts, found.chars)
 
 
 def _with_subwords(words: frozenset[str]) -> frozenset[str]:
-    return words.union(*map(subwords, words))
+    return words.union(*filter(None, map(subwords, words)))
 
 
 def _named(document: Document) -> list[str]:
@@ -95,9 +111,18 @@ def _named(document: Document) -> list[str]:
 
 def spellings(words: Iterable[str], named: Iterable[str]) -> list[str]:
     """Keys of the vocabulary: pinyin → word, and for words of titles and the like their initials too."""
-    keys = [f"{''.join(pinyin.of_word(word))}{KEY_SEPARATOR}{word}" for word in words]
-    keys += [f"{pinyin.initials(word)}{KEY_SEPARATOR}{word}" for word in named if len(word) > 1]
-    return keys
+    return [*map(spelled, words), *(abbreviated(word) for word in named if len(word) > 1)]
+
+
+@lru_cache(maxsize=300_000)
+def spelled(word: str) -> str:
+    """The key of a word by its pinyin."""
+    return f"{''.join(pinyin.of_word(word))}{KEY_SEPARATOR}{word}"
+
+
+def abbreviated(word: str) -> str:
+    """The key of a word by its initials."""
+    return f"{pinyin.initials(word)}{KEY_SEPARATOR}{word}"
 
 
 @lru_cache(maxsize=20_000)
@@ -106,24 +131,34 @@ def completions(label: str) -> tuple[str, ...]:
 
     Keys of the beginning start with ``^``, the others with a dot.
     """
-    units: list[tuple[str, str]] = []  # (as written, as spoken), character by character
+    plain: list[str] = []  # as written, character by character
+    said: list[str] = []  # as spoken
     starts: list[int] = []
     for token in tokens(label):
         if token.han:
+            starts += (len(plain) + at for at in _beginnings(token.text))
             spoken = pinyin.of_word(token.text)
-            inside = {token.text.find(part) for part in subwords(token.text)} | {0}
-            starts += sorted(len(units) + at for at in inside if at >= 0)
-            units += zip(token.text, spoken, strict=True) if len(spoken) == len(token.text) else []
+            if len(spoken) == len(token.text):
+                plain += token.text
+                said += spoken
         elif not token.part:
-            starts.append(len(units))
-            units.append((token.text, token.text))
+            starts.append(len(plain))
+            plain.append(token.text)
+            said.append(token.text)
+    firsts = [unit[0] for unit in said]
     keys: dict[str, None] = {}
     for at in starts[:MAX_STARTS]:
-        rest = units[at : at + MAX_UNITS]
-        forms = ("".join(plain for plain, _ in rest), "".join(said for _, said in rest))
-        for form in (*forms, "".join(said[0] for _, said in rest)):
-            keys["^."[at > 0] + form[:MAX_KEY]] = None
+        end = at + MAX_UNITS
+        for form in (plain, said, firsts):
+            keys["^."[at > 0] + "".join(form[at:end])[:MAX_KEY]] = None
     return tuple(keys)
+
+
+@lru_cache(maxsize=100_000)
+def _beginnings(word: str) -> tuple[int, ...]:
+    """Where the words inside a word begin, its own beginning among them."""
+    inside = {word.find(part) for part in subwords(word)} | {0}
+    return tuple(sorted(at for at in inside if at >= 0))
 
 
 def weight(document: Document) -> float:
@@ -134,3 +169,14 @@ def weight(document: Document) -> float:
     quality = min(1.0, max(0.0, document.quality))
     factor = 1.0 + weights.QUALITY * quality + weights.OPENS * opens + weights.FRESH * fresh
     return float(2.0**factor - 2.0)
+
+
+def orders(document: Document) -> dict[str, int]:
+    """Numbers of 63 bits to sort by: newest, shortest, most opened.
+
+    The low bits are made of the id, so that equal documents come in the same order on every engine, always.
+    """
+    lasting = int(document.duration * 100) if document.duration > 0 else _MOST
+    worth = {"newest": int(document.published_at * 100), "shortest": lasting, "most_opened": document.opens}
+    tie = int.from_bytes(blake2b(document.id.encode(), digest_size=4).digest()) >> (32 - _TIE_BITS)
+    return {name: (min(max(0, value), _MOST) << _TIE_BITS) | tie for name, value in worth.items()}

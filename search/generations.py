@@ -3,7 +3,7 @@
 <root>/live                 name of the live generation, replaced by rename
 <root>/writing.lock         held while a batch is written or the pointer moves
 <root>/<name>/about.json    version of the schema, and whether it was filled from the database
-<root>/<name>/{resources,passages}   two engine indexes
+<root>/<name>/{resources,passages,vocabulary}   engine indexes
 <root>/<name>/journal       changes that came while this generation was being filled
 """
 
@@ -41,7 +41,7 @@ class Generations:
     def create(self) -> str:
         """Make the folders of a new generation."""
         name = f"g{time.time_ns():x}"
-        for part in ("resources", "passages"):
+        for part in ("resources", "passages", "vocabulary"):
             (self.root / name / part).mkdir(parents=True)
         return name
 

@@ -3,29 +3,50 @@
 import re
 from functools import cache, lru_cache
 from itertools import pairwise
-
-from pypinyin import Style, lazy_pinyin
-from pypinyin.constants import PINYIN_DICT
+from pathlib import Path
 
 _MAX_LETTERS = 120
+_LONGEST = 4  # characters of a word that has a reading of its own
+_TABLE = Path(__file__).parent / "data" / "readings.tsv"
+
+
+@cache
+def _readings() -> tuple[dict[str, str], dict[str, tuple[str, ...]]]:
+    """(character → its usual syllable, word → its syllables where they are others)."""
+    single: dict[str, str] = {}
+    words: dict[str, tuple[str, ...]] = {}
+    for line in _TABLE.read_text(encoding="utf-8").splitlines():
+        if line.startswith("#"):
+            continue
+        left, right = line.split("\t")
+        if left.isascii():
+            single.update(dict.fromkeys(right, left))
+        else:
+            words[left] = tuple(right.split(" "))
+    return single, words
 
 
 @cache
 def syllables() -> frozenset[str]:
     """Every syllable that some character has, in letters a to z (ü as v)."""
-    found = {
-        letters
-        for code in PINYIN_DICT
-        if 0x4E00 <= code < 0xA000
-        for letters in lazy_pinyin(chr(code), style=Style.NORMAL, v_to_u=False)
-    }
+    found = {said for char, said in _readings()[0].items() if "\u4e00" <= char < "\ua000"}
     return frozenset(item for item in found if re.fullmatch(r"[a-z]{1,6}", item)) - frozenset("mngbpfdtlhjqxrzcsyw")
 
 
 @lru_cache(maxsize=300_000)
 def of_word(word: str) -> tuple[str, ...]:
     """The syllables of a Chinese word; characters without a reading stand for themselves."""
-    return tuple(lazy_pinyin(list(word) if len(word) > 4 else word, style=Style.NORMAL, v_to_u=False))
+    single, words = _readings()
+    if word in words:
+        return words[word]
+    if not 2 < len(word) <= _LONGEST:
+        return tuple([single.get(char, char) for char in word])
+    found: list[str] = []
+    while len(found) < len(word):
+        at = len(found)
+        known = (words.get(word[at:end]) for end in range(len(word), at + 1, -1))
+        found += next(filter(None, known), (single.get(word[at], word[at]),))
+    return tuple(found)
 
 
 def initials(word: str) -> str:

@@ -4,10 +4,12 @@ from hashlib import blake2b
 
 import tantivy
 
-from search.fields import HEADS, NO_DURATION, PassageFields, fields, weight
+from search.fields import GAP, HEADS, Fields, PassageFields, orders, weight
 from search.model import FACETS, Document, Tombstone
 
-VERSION = 1  # raise with every change here or in the analysis: older indexes are rebuilt
+VERSION = 2  # raise with every change here or in the analysis: older indexes are rebuilt
+
+VOCABULARY = ("sound", "initials")
 
 
 def resource_schema() -> tantivy.Schema:
@@ -20,7 +22,7 @@ def resource_schema() -> tantivy.Schema:
     builder.add_text_field("words", tokenizer_name="whitespace", index_option="position")
     for name in ("parts", "chars", "sounds", *HEADS):
         builder.add_text_field(name, tokenizer_name="whitespace", index_option="freq")
-    for name in ("spell", "complete", "named"):
+    for name in ("complete", "named"):
         builder.add_text_field(name, tokenizer_name="raw", index_option="basic")
     for name in FACETS:
         builder.add_text_field(f"f_{name}", tokenizer_name="raw", index_option="basic", fast=True)
@@ -42,6 +44,17 @@ def passage_schema() -> tantivy.Schema:
     return builder.build()
 
 
+def vocabulary_schema() -> tantivy.Schema:
+    """Fields of the vocabulary: one entry for each Chinese word that some document ever held, by sound and initials.
+
+    How many documents hold a word is asked of the index of resources, so that an entry is written once.
+    """
+    builder = tantivy.SchemaBuilder()
+    for name in VOCABULARY:
+        builder.add_text_field(name, tokenizer_name="raw", index_option="basic")
+    return builder.build()
+
+
 def parent_number(document_id: str) -> int:
     """A document's id as a number, for fast columns (63 bits, so that it fits everywhere)."""
     return int.from_bytes(blake2b(document_id.encode(), digest_size=8).digest()) >> 1
@@ -56,25 +69,30 @@ def tombstone(stone: Tombstone) -> tantivy.Document:
     return laid
 
 
-def resource(document: Document) -> tuple[tantivy.Document, list[tantivy.Document]]:
+def entry(name: str, key: str) -> tantivy.Document:
+    """An entry of the vocabulary, ``name`` being one of its fields."""
+    laid = tantivy.Document()
+    laid.add_text(name, key)
+    return laid
+
+
+def resource(document: Document, found: Fields) -> tuple[tantivy.Document, list[tantivy.Document]]:
     """A document laid into the fields of the index of resources, and its passages into those of theirs."""
-    found = fields(document)
     laid = tantivy.Document()
     laid.add_text("id", document.id)
     laid.add_unsigned("rev", document.rev)
     laid.add_text("live", "1")
     laid.add_text("label", found.label)
     for name, text in found.texts.items():
-        laid.add_text(name, text)
-    for name, keys in found.keys.items():
+        laid.add_text(name, text or GAP)  # every document counts in a field's average length, on every engine
+    for name, keys in found.terms.items():
         for key in keys:
             laid.add_text(name, key)
     for name, values in document.facets.items():
         for value in dict.fromkeys(values):
             laid.add_text(f"f_{name}", value)
-    laid.add_unsigned("newest", max(0, int(document.published_at * 1000)))
-    laid.add_unsigned("shortest", int(document.duration * 1000) if document.duration > 0 else NO_DURATION)
-    laid.add_unsigned("most_opened", max(0, document.opens))
+    for name, number in orders(document).items():
+        laid.add_unsigned(name, number)
     laid.add_float("weight", weight(document))
     return laid, [_passage(document.id, place) for place in found.passages]
 
@@ -84,7 +102,7 @@ def _passage(parent: str, place: PassageFields) -> tantivy.Document:
     laid.add_text("id", place.id)
     laid.add_text("parent", parent)
     laid.add_unsigned("parent_number", parent_number(parent))
-    laid.add_text("words", place.words)
-    laid.add_text("parts", place.parts)
-    laid.add_text("chars", place.chars)
+    laid.add_text("words", place.words or GAP)
+    laid.add_text("parts", place.parts or GAP)
+    laid.add_text("chars", place.chars or GAP)
     return laid

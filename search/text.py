@@ -19,12 +19,17 @@ from search.fold import fold, fold_with_offsets
 DATA = Path(__file__).parent / "data"
 MAX_WORD = 40  # longer Latin or digit runs are keys and hashes; their head suffices to find them
 HAN = "\u3007\u3400-\u9fff\uf900-\ufaff\U00020000-\U0003ffff"
-_SCAN = re.compile(
+MOST_REMEMBERED = 300_000  # words of which we know by heart how they are analysed
+_CODES = (
     r"(?P<standard>(?<![a-z])(?:gb|jy|gy|gbz|iso|iec|din|db\d{2})(?:/[tz])?[ -]?\d+(?:[.\-:]\d+)*)"
     r"|(?P<latin>[a-z0-9]+(?:[.\-_/&'][a-z0-9]+)*(?:\+\+|\+|\#)?)"
-    rf"|(?P<han>[{HAN}]+)"
-    rf"|(?P<other>[^\W_a-z0-9{HAN}]+)"
 )
+_OTHER = rf"(?P<other>[^\W_a-z0-9{HAN}]+)"
+_SCAN = re.compile(rf"{_CODES}|(?P<han>[{HAN}]+)|{_OTHER}")
+_WESTERN = re.compile(rf"{_CODES}|{_OTHER}")
+_ASIDE = "\x01"  # stands where another script stood while Chinese is cut
+_NO_HAN = re.compile(rf"[^{HAN}{_ASIDE}]+")
+_NO_WORDS = frozenset({"\n", _ASIDE})
 _SEPARATORS = re.compile(r"[.\-_/&' :+#]+")
 _UNSEGMENTED = re.compile(r"[\u3040-\u30ff\uac00-\ud7af]")
 
@@ -43,13 +48,14 @@ class Token(NamedTuple):
 class Analysis:
     """What an engine indexes of one text.
 
-    words in order, words inside long words, single characters, pairs of syllables; ``han``: Chinese words, each once.
+    words in order, words inside long words, single characters, pairs of syllables, all joined by blanks; ``han``:
+    Chinese words, each once.
     """
 
-    words: list[str]
-    parts: list[str]
-    chars: list[str]
-    sounds: list[str]
+    words: str
+    parts: str
+    chars: str
+    sounds: str
     han: frozenset[str]
 
 
@@ -207,13 +213,79 @@ def sounds(found: Iterable[Token]) -> list[str]:
 
 
 def analyse(text: str) -> Analysis:
-    """What an engine indexes of a text."""
-    found = tokens(text)
-    han = [token.text for token in found if token.han]
+    """What an engine indexes of a text: the words of `tokens`, found without their places, which makes it fast."""
+    between: list[str] = []
+
+    def set_aside(found: re.Match[str]) -> str:
+        """Latin words, codes and other scripts stand aside while Chinese is cut."""
+        start, end = found.span()
+        read = _other_tokens if found.lastgroup == "other" else _latin_tokens
+        between.append(" ".join(token.text for token in read(found.group(), start, end)))
+        return _ASIDE
+
+    folded = fold(text).replace(_ASIDE, " ")
+    run = _NO_HAN.sub("\n", _WESTERN.sub(set_aside, folded))
+    words = _words_of(run)
+    joined = " ".join(words)
+    if between:
+        pieces = joined.split(_ASIDE)
+        joined = "".join(part for pair in zip(pieces, [*between, ""], strict=True) for part in pair)
+    han = set(words)
+    han -= _NO_WORDS
     return Analysis(
-        words=[token.text for token in found],
-        parts=[part for word in han for part in subwords(word)],
-        chars=[char for word in han for char in word],
-        sounds=sounds(found),
+        words=joined,
+        parts="".join(map(_PARTS.__getitem__, words)),
+        chars=" ".join("".join(words).replace(_ASIDE, "\n")),
+        sounds=_sounds_of(words),
         han=frozenset(han),
     )
+
+
+def _words_of(run: str) -> list[str]:
+    """Chinese cut into words as `_han_tokens` does; what stands between runs is left among them."""
+    taiwan = terms_of_taiwan()
+    words = _segmenter().cut(run, False)
+    if taiwan.keys().isdisjoint(words):
+        return words
+    usual = "".join(_of_same_length(taiwan, word) for word in words)
+    if usual != run:
+        words = _segmenter().cut(usual, False)
+    return [taiwan.get(word, word) for word in words]
+
+
+def _sounds_of(words: list[str]) -> str:
+    """The pairs of `sounds`."""
+    pairs: list[str] = []
+    last = ""
+    for first, inner, end in map(_SPOKEN.__getitem__, words):
+        if last and first:
+            pairs.append(last + first)
+        if inner:
+            pairs.append(inner)
+        last = end
+    return " ".join(pairs)
+
+
+class _Parts(dict[str, str]):
+    """Word → the words inside it, each with a space after it."""
+
+    def __missing__(self, word: str) -> str:
+        if len(self) > MOST_REMEMBERED:
+            self.clear()
+        self[word] = found = "".join(f"{part} " for part in subwords(word)) if word not in _NO_WORDS else ""
+        return found
+
+
+class _Spoken(dict[str, tuple[str, str, str]]):
+    """Word → (its first syllable, the pairs inside it, its last syllable with the mark of a pair)."""
+
+    def __missing__(self, word: str) -> tuple[str, str, str]:
+        if len(self) > MOST_REMEMBERED:
+            self.clear()
+        said = () if word in _NO_WORDS else pinyin.of_word(word)
+        found = (said[0], " ".join(pinyin.pairs(said)), f"{said[-1]}'" if said[-1] else "") if said else ("", "", "")
+        self[word] = found
+        return found
+
+
+_PARTS, _SPOKEN = _Parts(), _Spoken()

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from search import pinyin
 from search.fold import fold, fold_with_offsets
 from search.text import analyse, pieces, sounds, stem, subwords, terms_of_taiwan, tokens
+from tests.search import readings
 
 CHINESE = st.text(
     st.sampled_from("学習計算機网络資料庫的是一不龍龜ＡＢａｂé㍿①ﬁ…，。 \n") | st.characters(), max_size=60
@@ -78,10 +79,27 @@ def test_words_stand_in_the_source_in_order(text: str) -> None:
 @settings(max_examples=200)
 def test_analysis_never_fails(text: str) -> None:
     analysed = analyse(text)
-    assert all(analysed.words)
-    assert all(len(part) > 1 for part in analysed.parts)
-    assert all(len(char) == 1 for char in analysed.chars)
+    assert all(len(part) > 1 for part in analysed.parts.split())
     sounds(tokens(text))
+
+
+@given(CHINESE)
+@settings(max_examples=300)
+def test_what_is_indexed_is_what_is_looked_for(text: str) -> None:
+    found, analysed = tokens(text), analyse(text)
+    han = [token.text for token in found if token.han]
+    assert analysed.words.split() == [token.text for token in found]
+    assert analysed.parts.split() == [part for word in han for part in subwords(word)]
+    assert analysed.chars.split() == [char for word in han for char in word]
+    if len(fold(text)) == len(text):  # else neighbours in the index may come from one character
+        assert analysed.sounds.split() == sounds(found)
+    assert analysed.han == frozenset(han)
+
+
+def test_readings_are_those_of_the_library_that_they_were_made_from() -> None:
+    assert readings.TABLE.read_text(encoding="utf-8") == readings.table()
+    for word in ("音乐", "长江", "银行", "重庆大学", "中国音乐", "计算机", "〇"):
+        assert list(pinyin.of_word(word)) == readings.read(word)
 
 
 def test_every_character_folds_to_something_that_stays() -> None:
@@ -97,7 +115,7 @@ def test_folding_agrees_with_opencc_on_running_text() -> None:
 
 def test_long_runs_take_no_longer_than_their_length_deserves() -> None:
     for text in ("a" * 200_000, "的" * 200_000, "a-" * 100_000, "(" * 200_000, "gb" * 100_000, "-1" * 100_000):
-        assert len(analyse(text).words) <= len(text)
+        assert len(analyse(text).words.split()) <= len(text)
 
 
 def test_words_inside_words() -> None:
