@@ -1,9 +1,10 @@
 """A row of the catalogue → the document that the index holds: the one mapper, live and at a rebuild."""
 
+from collections.abc import Sequence
 from functools import cache
 
 from sqlalchemy import select
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, joinedload
 
 from repo_service.models import Division, Passage, Resource, Subject
 from repo_service.services.labels import duration_class
@@ -21,6 +22,23 @@ class Mapper:
         self._session = session
         self._division = cache(self._load_division)
         self._subject = cache(self._load_subject)
+        self._prepared: dict[str, list[Passage]] = {}
+
+    def load(self, ids: Sequence[str]) -> dict[str, Resource]:
+        """These resources with all that their documents are made of; those that are gone are left out."""
+        wanted = select(Resource).where(Resource.id.in_(ids))
+        found = self._session.scalars(wanted.options(joinedload(Resource.institution))).all()
+        self.prepare(found)
+        return {row.id: row for row in found}
+
+    def prepare(self, resources: Sequence[Resource]) -> None:
+        """Read the passages of these resources at once; those of the ones before are let go."""
+        served = {row.id: row.served_version for row in resources if row.state == "published"}
+        self._prepared = {identity: [] for identity in served}
+        rows = select(Passage).where(Passage.resource_id.in_(served))
+        for row in self._session.scalars(rows.order_by(Passage.file_id, Passage.step, Passage.ordinal)):
+            if row.version == served[row.resource_id]:
+                self._prepared[row.resource_id].append(row)
 
     def change(self, resource: Resource) -> Document | Tombstone:
         """The document of a published resource, a tombstone of any other."""
@@ -90,12 +108,10 @@ class Mapper:
         return tuple(found.items())
 
     def _passages(self, resource: Resource) -> tuple[SearchPassage, ...]:
-        rows = self._session.scalars(
-            select(Passage)
-            .where(Passage.resource_id == resource.id, Passage.version == resource.served_version)
-            .order_by(Passage.file_id, Passage.step, Passage.ordinal)
-        )
-        return tuple(search_passages.sentences(map(passage_of, rows)))
+        if resource.id not in self._prepared:
+            self.prepare([resource])
+        rows = self._prepared.pop(resource.id)
+        return tuple(search_passages.sentences(map(passage_of, rows))) if rows else ()
 
 
 def passage_of(row: Passage) -> SearchPassage:

@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session, joinedload
 
 from repo_service.context import Context
 from repo_service.models import Counter, IndexState, Institution, Outbox, Resource
-from repo_service.services import outbox
+from repo_service.services import lexicon, outbox
 from repo_service.services.documents import Mapper
 from repo_service.services.finding import SearchPage, SearchRequest, SuggestionView, search, suggest
 from search.model import Document, Rejected, Tombstone
@@ -33,7 +33,9 @@ EPOCH = "catalogue_epoch"
 MAX_ATTEMPTS = 5
 SCAN_PAGE = 200
 STATE_PAGE = 1_000
+LOADED_AT_ONCE = 200
 PASSAGES_AT_ONCE = 20_000
+CHARACTERS_AT_ONCE = 20_000_000
 
 _log = structlog.get_logger(__name__)
 
@@ -66,7 +68,7 @@ def document(session: Session, resource: Resource) -> Document | Tombstone:
     return Mapper(session).change(resource)
 
 
-def drain(ctx: Context, limit: int = 200) -> int:
+def drain(ctx: Context, limit: int = 1_000) -> int:
     """Bring waiting changes into the index; how many rows of the outbox were settled.
 
     An index that was lost, is corrupt or of an older schema is first filled anew. Raises SearchUnavailable when the
@@ -81,6 +83,7 @@ def drain(ctx: Context, limit: int = 200) -> int:
         rows = list(session.scalars(waiting.order_by(Outbox.id).limit(limit)))
         if not rows:
             return 0
+        lexicon.current(ctx, now=True)
         rows, changes = _changes(session, rows)
     rejected = ctx.index.write(changes)
     _settle(ctx, rows, changes, rejected, ctx.index.health().generation or health.generation)
@@ -90,19 +93,24 @@ def drain(ctx: Context, limit: int = 200) -> int:
 def _changes(session: Session, rows: Sequence[Outbox]) -> tuple[list[Outbox], list[Document | Tombstone]]:
     """What to write for these rows; a batch that grows too large ends early, the rest waits for the next one."""
     mapper = Mapper(session)
+    newest = {row.aggregate: row.rev for row in rows}
+    waiting = list(newest)
     changes: dict[str, Document | Tombstone] = {}
-    taken: list[Outbox] = []
-    size = 0
-    for row in rows:
-        if row.aggregate not in changes:
-            if size > PASSAGES_AT_ONCE:
-                break
-            resource = session.get(Resource, row.aggregate)
-            change = mapper.change(resource) if resource else Tombstone(row.aggregate, row.rev + 1)
-            changes[row.aggregate] = change
-            size += len(change.passages) if isinstance(change, Document) else 0
-        taken.append(row)
-    return taken, list(changes.values())
+    passages = characters = 0
+    for start in range(0, len(waiting), LOADED_AT_ONCE):
+        if passages > PASSAGES_AT_ONCE or characters > CHARACTERS_AT_ONCE:
+            break
+        some = waiting[start : start + LOADED_AT_ONCE]
+        found = mapper.load(some)
+        for identity in some:
+            row = found.get(identity)
+            change = mapper.change(row) if row else Tombstone(identity, newest[identity] + 1)
+            changes[identity] = change
+            if isinstance(change, Document):
+                passages += len(change.passages)
+                characters += len(change.text)
+        session.expunge_all()  # what is mapped needs no memory twice
+    return [row for row in rows if row.aggregate in changes], list(changes.values())
 
 
 def _settle(
@@ -151,6 +159,7 @@ def reindex(ctx: Context) -> Reindexed:
 
     A record that cannot be mapped is skipped and reported. Changes that come meanwhile reach both generations.
     """
+    lexicon.current(ctx, now=True)
     unmapped: list[Rejected] = []
     rejected = ctx.index.rebuild(_published(ctx, unmapped))
     generation = ctx.index.health().generation
@@ -189,6 +198,7 @@ def _published(ctx: Context, unmapped: list[Rejected]) -> Iterator[Document]:
                     .limit(SCAN_PAGE)
                 )
             )
+            mapper.prepare(page)
             for resource in page:
                 try:
                     change = mapper.change(resource)
