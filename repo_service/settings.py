@@ -37,6 +37,11 @@ class Settings(BaseSettings):
     )
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field("INFO", description="Least level that is logged")
 
+    @property
+    def rings_locally(self) -> bool:
+        """Whether the queue is the embedded one, whose workers run on this machine and poll each second."""
+        return self.queue_url.startswith("local:")
+
     @model_validator(mode="before")
     @classmethod
     def _read_secret_files(cls, data: dict[str, object]) -> dict[str, object]:

@@ -77,7 +77,13 @@ def _index(url: str, *, writer: bool) -> SearchIndex:
 def _queue(url: str, folder: Path) -> JobQueue:
     if urlsplit(url).scheme == "local":
         return LocalQueue(folder)
-    raise _unknown("QUEUE_URL", urlsplit(url).scheme, "local:")
+    if urlsplit(url).scheme in ("redis", "rediss", "amqp", "amqps"):
+        try:
+            from repo_service.queue.celery import CeleryQueue
+        except ModuleNotFoundError as error:
+            raise _needs(f"{urlsplit(url).scheme}:", error) from None
+        return CeleryQueue(url)
+    raise _unknown("QUEUE_URL", urlsplit(url).scheme, "local:, redis://…, amqp://…")
 
 
 def _needs(what: str, error: ModuleNotFoundError) -> Misconfigured:

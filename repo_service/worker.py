@@ -1,4 +1,8 @@
-"""The worker: threads that claim and run steps, one that reconciles, one that carries changes into the index."""
+"""The worker: threads that claim and run steps, one that reconciles, one that carries changes into the index.
+
+A slot has two threads: one listens to the queue, one looks into the database, each second beside the embedded queue,
+each time the reconciler would beside a broker. So a ring that is lost costs a while, and a broker that is away no job.
+"""
 
 import os
 import signal
@@ -6,13 +10,14 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from types import FrameType
 
 import structlog
 
 from ingest import strays
 from repo_service.context import Context
-from repo_service.services import indexing, leases, upkeep
+from repo_service.services import garbage, indexing, leases, upkeep
 from repo_service.services.jobs import INGEST, Pipeline
 from repo_service.services.processing import work_one
 
@@ -59,7 +64,7 @@ def working(
 
 
 class _Bell:
-    """Lets threads of one process wait for the queue together; a ring between a look and a wait is not missed."""
+    """Lets a thread wait until another one wakes it; a ring between a look and a wait is not missed."""
 
     def __init__(self) -> None:
         self._condition = threading.Condition()
@@ -78,21 +83,32 @@ class _Bell:
             self._condition.wait_for(lambda: self._rings != heard, seconds)
 
 
+class _Slot:
+    """Room for one step at a time, whether a message names its job or a look into the database finds it."""
+
+    def __init__(self, *, heavy: bool) -> None:
+        self.heavy = heavy
+        self.bell = _Bell()
+        self.room = threading.Lock()
+
+
 class _Worker:
     def __init__(self, ctx: Context, concurrency: int, reconcile: bool, pipeline: Pipeline) -> None:
         self._ctx, self._pipeline = ctx, pipeline
         self._name = leases.process_name()
+        self._poll = POLL_SECONDS if ctx.settings.rings_locally else ctx.settings.reconcile_seconds
         self._stopping = threading.Event()
-        self._bell = _Bell()
+        self._changed = _Bell()  # there may be something for the index
         self._renew_index_role = 0.0  # by the monotonic clock; 0: it is not ours
-        loops: list[tuple[str, Callable[[], float]]] = [("listen", self._listen), ("index", self._index)]
-        loops += [(f"heavy {number}", lambda: self._work(heavy=True)) for number in range(concurrency)]
-        loops += [(f"light {number}", lambda: self._work(heavy=False)) for number in range(max(1, concurrency // 2))]
+        kinds = [True] * concurrency + [False] * max(1, concurrency // 2)
+        self._slots = [_Slot(heavy=heavy) for heavy in kinds]
+        self._threads = [self._thread("index", self._index, self._changed)]
+        for number, slot in enumerate(self._slots):
+            name = f"{'heavy' if slot.heavy else 'light'} {number}"
+            self._threads.append(self._thread(name, partial(self._look, slot), slot.bell))
+            self._threads.append(self._thread(f"{name} listening", partial(self._listen, slot), slot.bell))
         if reconcile:
-            loops += [("reconcile", self._reconcile), ("sweep", self._sweep)]
-        self._threads = [
-            threading.Thread(target=self._until_stopped, args=(act,), name=name, daemon=True) for name, act in loops
-        ]
+            self._threads += [self._thread("reconcile", self._reconcile), self._thread("sweep", self._sweep)]
 
     def start(self) -> None:
         """End what dead predecessors left running, take their jobs, then begin."""
@@ -104,7 +120,8 @@ class _Worker:
     def stop(self) -> None:
         """Let the threads end: running steps hand their jobs back, roles are laid down."""
         self._stopping.set()
-        self._bell.ring()
+        self._changed.ring()
+        self._wake()
         until = time.monotonic() + STOP_SECONDS
         for thread in self._threads:
             thread.join(max(0.0, until - time.monotonic()))
@@ -112,27 +129,65 @@ class _Worker:
             leases.give(self._ctx, role, self._name)
         _log.info("worker_stopped", worker=self._name, late=[t.name for t in self._threads if t.is_alive()])
 
-    def _until_stopped(self, act: Callable[[], float]) -> None:
+    def _thread(self, name: str, act: Callable[[], float], bell: _Bell | None = None) -> threading.Thread:
+        return threading.Thread(target=self._until_stopped, args=(act, bell or _Bell()), name=name, daemon=True)
+
+    def _until_stopped(self, act: Callable[[], float], bell: _Bell) -> None:
         """Repeat ``act``, which answers how long to pause; what goes wrong in it is told and tried again."""
         while not self._stopping.is_set():
-            heard = self._bell.heard()
+            heard = bell.heard()
             try:
                 pause = act()
-            except Exception:  # the database, the broker or the index is away, or a fault of ours: the thread goes on
-                _log.exception("worker_part_failed", part=threading.current_thread().name)
-                self._stopping.wait(AWAY_SECONDS)
+            except Exception as error:  # something is away, or a fault of ours: the thread goes on
+                self._part_failed(error)
                 continue
             if pause:
-                self._bell.wait(heard, pause)
+                bell.wait(heard, pause)
 
-    def _listen(self) -> float:
-        self._ctx.queue.wait(POLL_SECONDS)
-        self._bell.ring()
+    def _part_failed(self, error: Exception) -> None:
+        part = threading.current_thread().name
+        if isinstance(error, ConnectionError):
+            _log.warning("worker_part_waits", part=part, error=str(error))
+        else:
+            _log.error("worker_part_failed", part=part, exc_info=error)
+        self._stopping.wait(AWAY_SECONDS)
+
+    def _wake(self) -> None:
+        for slot in self._slots:
+            slot.bell.ring()
+
+    def _listen(self, slot: _Slot) -> float:
+        self._ctx.queue.listen(partial(self._heard, slot), self._stopping, heavy=slot.heavy)
         return 0.0
 
-    def _work(self, *, heavy: bool) -> float:
-        worked = work_one(self._ctx, self._name, heavy, pipeline=self._pipeline, stopping=self._stopping.is_set)
-        return 0.0 if worked else POLL_SECONDS
+    def _heard(self, slot: _Slot, job_id: str | None) -> None:
+        """Look for work soon; or work on the job that the message names, if it is still to be done."""
+        if job_id is None:
+            slot.bell.ring()
+            return
+        try:
+            self._work(slot, job_id)
+        except Exception as error:  # the message has done its part: the row says what is still to do
+            self._part_failed(error)
+
+    def _look(self, slot: _Slot) -> float:
+        if not self._work(slot):
+            return self._poll
+        if not self._ctx.settings.rings_locally:  # its ring was lost: those of the jobs after it may be too
+            self._wake()
+        return 0.0
+
+    def _work(self, slot: _Slot, job_id: str | None = None) -> bool:
+        with slot.room:
+            if self._stopping.is_set():
+                return False
+            heavy = slot.heavy if job_id is None else None
+            worked = work_one(
+                self._ctx, self._name, heavy, job_id=job_id, pipeline=self._pipeline, stopping=self._stopping.is_set
+            )
+        if worked:
+            self._changed.ring()
+        return worked
 
     def _reconcile(self) -> float:
         if leases.take(self._ctx, leases.RECONCILER, self._name, ROLE_SECONDS):
@@ -141,6 +196,7 @@ class _Worker:
         return 0.0
 
     def _sweep(self) -> float:
+        garbage.sweep_scratch(self._ctx)  # of this machine; the rest of the store is everybody's
         if leases.take(self._ctx, leases.SWEEPER, self._name, SWEEP_SECONDS):
             self._tell(upkeep.sweep_once(self._ctx))
         self._stopping.wait(SWEEP_SECONDS)

@@ -122,9 +122,10 @@ def _work_if_nobody_does(ctx: Context) -> Iterator[bool]:
     """A worker in this process for the block, unless another one runs; answer whether it is ours."""
     with ExitStack() as stack:
         mine = False
-        if ctx.settings.queue_url.startswith("local:") and not _worker_runs(ctx):
+        if not _worker_runs(ctx):
             with suppress(Unavailable):  # a `serve` that is just starting holds the folder
-                stack.enter_context(console.alone(ctx.settings.data_dir))
+                if ctx.settings.rings_locally:  # else `serve` has no worker, and others may be on their way
+                    stack.enter_context(console.alone(ctx.settings.data_dir))
                 own = wiring.build(ctx.settings, index_writer=True)
                 stack.callback(own.close)
                 stack.enter_context(worker.working(own))

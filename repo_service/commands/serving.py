@@ -44,7 +44,7 @@ def serve(
         _make_ready(settings)
         parts = [Part(f"api-{n}", "api", site) for n in range(1, workers + 1)]
         parts.append(Part("content", "content", content))
-        if settings.queue_url.startswith("local:"):
+        if settings.rings_locally:
             parts.append(Part("worker", "worker"))
         supervisor = Supervisor(settings, parts, lambda: _announce(settings, as_json=as_json))
         raise typer.Exit(supervisor.run())

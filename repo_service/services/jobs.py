@@ -80,11 +80,13 @@ def enqueue(session: Session, ctx: Context, file: File, *, pipeline: Pipeline = 
     return job
 
 
-def claim(ctx: Context, worker: str, heavy: bool | None = None) -> Claim | None:
-    """Take the oldest ready job (heavy ones, light ones, or any); None when there is none."""
+def claim(ctx: Context, worker: str, heavy: bool | None = None, job_id: str | None = None) -> Claim | None:
+    """Take the oldest ready job (heavy ones, light ones, or any; or this very one); None when there is none."""
     wanted = _due(ctx.clock())
     if heavy is not None:
         wanted.append(Job.heavy.is_(heavy))
+    if job_id is not None:
+        wanted.append(Job.id == job_id)
     with ctx.db.read() as session:  # a poll that finds nothing must not take the write lock
         if session.scalar(select(Job.id).where(*wanted).limit(1)) is None:
             return None

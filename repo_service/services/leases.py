@@ -4,6 +4,7 @@ import os
 import socket
 from datetime import timedelta
 from functools import cache
+from pathlib import Path
 
 from sqlalchemy import update
 from sqlalchemy.dialects import postgresql, sqlite
@@ -60,4 +61,9 @@ def _open_to(ctx: Context, lease: Lease | None, holder: str) -> bool:
 
 @cache
 def _host() -> str:
-    return socket.gethostname()
+    """This machine, by its name and its id where it has one: "localhost" is everywhere."""
+    try:
+        machine = Path("/etc/machine-id").read_text(encoding="ascii").strip()
+    except (OSError, UnicodeDecodeError):
+        machine = ""
+    return f"{socket.gethostname()[:40]}/{machine[:8]}"

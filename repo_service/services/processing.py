@@ -42,15 +42,16 @@ def work_one(
     worker: str,
     heavy: bool | None = None,
     *,
+    job_id: str | None = None,
     pipeline: Pipeline = INGEST,
     beating: Beating = Pulse,
     stopping: Callable[[], bool] = lambda: False,
 ) -> bool:
-    """Claim one job and carry it to its next state; False when none was ready.
+    """Claim one job, or the named one, and carry it to its next state; False when none was ready.
 
     Raises OperationalError when the database is away; the job then comes back when its lease ends.
     """
-    claim = jobs.claim(ctx, worker, heavy)
+    claim = jobs.claim(ctx, worker, heavy, job_id)
     if claim is None:
         return False
     log = _log.bind(job=claim.job_id, step=claim.step, attempt=claim.attempt, resource=claim.resource_id)

@@ -1,27 +1,32 @@
-"""What every job queue must do: wake whoever waits, and never be needed. A new backend adds its maker."""
+"""What every job queue must do: wake whoever listens, and never be needed. A new backend adds its maker."""
 
 import threading
 import time
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
+from repo_service.queue.celery import CeleryQueue
 from repo_service.queue.local import LocalQueue
 from repo_service.queue.port import JobQueue
 
+PATIENCE = 15.0
+QUIET = 0.5
+
 Maker = Callable[[], JobQueue]
-BACKENDS: dict[str, Callable[[Path], JobQueue]] = {"local": LocalQueue}
+
+BROKERS = [pytest.param(name, marks=pytest.mark.xdist_group("brokers")) for name in ("rabbit", "redis")]
 
 
-@pytest.fixture(params=sorted(BACKENDS))
+@pytest.fixture(params=["local", *BROKERS])
 def new_queue(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Maker]:
     """Makes queues that share one broker, each as another process would hold it."""
     made: list[JobQueue] = []
+    url = "" if request.param == "local" else request.getfixturevalue("empty_broker")(request.param)
 
     def make() -> JobQueue:
-        made.append(BACKENDS[request.param](tmp_path))
+        made.append(CeleryQueue(url) if url else LocalQueue(tmp_path))
         return made[-1]
 
     yield make
@@ -29,56 +34,118 @@ def new_queue(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Maker]
         queue.close()
 
 
-def seconds_until_woken(queue: JobQueue, limit: float) -> float:
-    began = time.monotonic()
-    queue.wait(limit)
-    return time.monotonic() - began
+class Listener:
+    """A thread that listens, and what it heard."""
+
+    def __init__(self, queue: JobQueue, *, heavy: bool = False) -> None:
+        self._queue, self._heavy = queue, heavy
+        self._stopping = threading.Event()
+        self.heard: list[str | None] = []
+        self._thread = threading.Thread(target=self._listen)
+
+    def __enter__(self) -> "Listener":
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        self._stopping.set()
+        self._thread.join(PATIENCE)
+        assert not self._thread.is_alive(), "it does not stop"
+
+    def _listen(self) -> None:
+        self._queue.listen(self._note, self._stopping, heavy=self._heavy)
+
+    def _note(self, job_id: str | None) -> None:
+        self.heard.append(job_id)
 
 
-def test_waiting_ends_by_itself(new_queue: Maker) -> None:
-    assert 0.05 <= seconds_until_woken(new_queue(), 0.1) < 2
+def eventually(holds: Callable[[], bool]) -> None:
+    until = time.monotonic() + PATIENCE
+    while not holds():
+        assert time.monotonic() < until
+        time.sleep(0.01)
 
 
-def test_a_ring_wakes_who_waits(new_queue: Maker) -> None:
-    listener, bell = new_queue(), new_queue()
-    listener.wait(0.01)
-    with ThreadPoolExecutor() as pool:
-        woken = pool.submit(seconds_until_woken, listener, 20)
+def until_heard(listener: Listener, bell: JobQueue, job_id: str = "first", *, heavy: bool = False) -> None:
+    """Ring until it is heard: who began to listen a moment ago may not yet be there."""
+    until = time.monotonic() + PATIENCE
+    while not listener.heard:
+        assert time.monotonic() < until, "nobody hears it"
+        bell.ring([job_id], heavy=heavy)
         time.sleep(0.1)
-        bell.ring(["job"])
-        assert woken.result(timeout=10) < 10
+    time.sleep(QUIET)
+    listener.heard.clear()
 
 
-def test_a_ring_before_the_wait_is_not_lost_on_who_listens(new_queue: Maker) -> None:
-    listener, bell = new_queue(), new_queue()
-    listener.wait(0.01)
-    bell.ring(["job"], heavy=True)
-    assert seconds_until_woken(listener, 20) < 10
+def test_who_hears_nothing_stops_when_told_to(new_queue: Maker) -> None:
+    with Listener(new_queue()) as listener:
+        time.sleep(QUIET)
+        assert listener.heard == []
 
 
-def test_many_rings_are_one_awakening(new_queue: Maker) -> None:
-    listener, bell = new_queue(), new_queue()
-    listener.wait(0.01)
-    for n in range(50):
-        bell.ring([f"job-{n}"])
-    listener.wait(20)
-    assert seconds_until_woken(listener, 0.2) >= 0.15
+@pytest.mark.parametrize("heavy", [False, True])
+def test_a_ring_wakes_who_listens(new_queue: Maker, heavy: bool) -> None:
+    bell = new_queue()
+    with Listener(new_queue(), heavy=heavy) as listener:
+        until_heard(listener, bell, heavy=heavy)
+        began = time.monotonic()
+        bell.ring(["job"], heavy=heavy)
+        eventually(lambda: bool(listener.heard))
+        assert time.monotonic() - began < 5
+        assert set(listener.heard) <= {None, "job"}
+
+
+def test_after_many_rings_it_is_quiet_again(new_queue: Maker) -> None:
+    bell = new_queue()
+    with Listener(new_queue()) as listener:
+        until_heard(listener, bell)
+        for n in range(50):
+            bell.ring([f"job-{n}"])
+        eventually(lambda: set(listener.heard) in ({None}, {f"job-{n}" for n in range(50)}))
+        time.sleep(QUIET)
+        count = len(listener.heard)
+        assert count <= 50
+        time.sleep(QUIET)
+        assert len(listener.heard) == count
 
 
 def test_ringing_where_nobody_listens_is_no_error(new_queue: Maker) -> None:
     new_queue().ring(["job"])
+    new_queue().ring(["job"], heavy=True)
 
 
 def test_ringing_for_nothing_wakes_nobody(new_queue: Maker) -> None:
-    listener, bell = new_queue(), new_queue()
-    listener.wait(0.01)
-    bell.ring([])
-    assert seconds_until_woken(listener, 0.2) >= 0.15
+    bell = new_queue()
+    with Listener(new_queue()) as listener:
+        until_heard(listener, bell)
+        bell.ring([])
+        time.sleep(QUIET)
+        assert listener.heard == []
+
+
+def test_one_may_ring_from_many_threads(new_queue: Maker) -> None:
+    bell = new_queue()
+    with Listener(new_queue()) as listener:
+        until_heard(listener, bell)
+        names = [f"job-{n}" for n in range(16)]
+        ringing = [threading.Thread(target=bell.ring, args=([name],)) for name in names]
+        for thread in ringing:
+            thread.start()
+        for thread in ringing:
+            thread.join(PATIENCE)
+        eventually(lambda: set(listener.heard) in ({None}, set(names)))
+
+
+def test_one_may_listen_again(new_queue: Maker) -> None:
+    bell, queue = new_queue(), new_queue()
+    for _ in range(2):
+        with Listener(queue) as listener:
+            until_heard(listener, bell)
 
 
 def test_closing_twice_is_closing_once(new_queue: Maker) -> None:
     queue = new_queue()
-    queue.wait(0.01)
+    queue.ring(["job"])
     queue.close()
     queue.close()
 
@@ -86,38 +153,44 @@ def test_closing_twice_is_closing_once(new_queue: Maker) -> None:
 class TestLocal:
     """What only the embedded queue promises."""
 
-    def test_every_listener_is_woken(self, tmp_path: Path) -> None:
-        listeners = [LocalQueue(tmp_path) for _ in range(3)]
-        for listener in listeners:
-            listener.wait(0.01)
-        LocalQueue(tmp_path).ring(["job"])
-        assert all(seconds_until_woken(listener, 20) < 10 for listener in listeners)
-        for listener in listeners:
-            listener.close()
+    def test_every_listener_is_woken_whatever_is_rung_for(self, tmp_path: Path) -> None:
+        bell = LocalQueue(tmp_path)
+        with Listener(LocalQueue(tmp_path)) as one, Listener(LocalQueue(tmp_path), heavy=True) as other:
+            eventually(lambda: len(list(tmp_path.iterdir())) == 2)
+            bell.ring(["job"])
+            eventually(lambda: one.heard == other.heard == [None])
         assert list(tmp_path.iterdir()) == []
 
     def test_the_socket_of_a_dead_process_is_swept_away(self, tmp_path: Path) -> None:
-        dead = LocalQueue(tmp_path)
-        dead.wait(0.01)
-        (socket_file,) = tmp_path.iterdir()
-        copy = tmp_path / "stale.ring"
-        socket_file.rename(copy)
-        dead.close()
-        assert copy.exists()
+        stale = tmp_path / "stale.ring"
+        with Listener(LocalQueue(tmp_path)):
+            eventually(lambda: bool(list(tmp_path.iterdir())))
+            (socket_file,) = tmp_path.iterdir()
+            socket_file.rename(stale)
+        assert stale.exists()
         LocalQueue(tmp_path).ring(["job"])
-        assert not copy.exists()
+        assert not stale.exists()
 
     def test_a_long_path_is_no_obstacle(self, tmp_path: Path) -> None:
         folder = tmp_path / ("x" * 120) / "data"
-        listener = LocalQueue(folder)
-        listener.wait(0.01)
-        LocalQueue(folder).ring(["job"])
-        assert seconds_until_woken(listener, 20) < 10
-        listener.close()
+        with Listener(LocalQueue(folder)) as listener:
+            until_heard(listener, LocalQueue(folder))
 
     def test_more_rings_than_the_buffer_holds_never_block(self, tmp_path: Path) -> None:
-        listener, bell = LocalQueue(tmp_path), LocalQueue(tmp_path)
-        listener.wait(0.01)
+        busy, bell = threading.Event(), LocalQueue(tmp_path)
+        go_on, stopping = threading.Event(), threading.Event()
+
+        def sleepy(_job_id: str | None) -> None:
+            busy.set()
+            go_on.wait(PATIENCE)
+
+        def listen() -> None:
+            LocalQueue(tmp_path).listen(sleepy, stopping, heavy=False)
+
+        listening = threading.Thread(target=listen)
+        listening.start()
+        while not busy.is_set():
+            bell.ring(["job"])
 
         def ring_on() -> None:
             for _ in range(2000):
@@ -125,7 +198,9 @@ class TestLocal:
 
         ringing = threading.Thread(target=ring_on)
         ringing.start()
-        ringing.join(timeout=20)
+        ringing.join(PATIENCE)
         assert not ringing.is_alive()
-        listener.close()
+        stopping.set()
+        go_on.set()
+        listening.join(PATIENCE)
         bell.close()

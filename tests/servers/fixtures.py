@@ -9,8 +9,12 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 
 import pytest
+from celery import Celery
 
+from repo_service.queue.celery import HEAVY, LIGHT
 from tests.servers.base import Missing
+from tests.servers.rabbit import rabbit
+from tests.servers.redis import redis
 from tests.servers.s3 import minio, versitygw
 
 _numbers = itertools.count(1)
@@ -47,3 +51,32 @@ def versitygw_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 def new_bucket(request: pytest.FixtureRequest) -> Callable[[str], str]:
     """A maker of ``s3://`` URLs with a bucket that is not there yet, by the name of their server."""
     return lambda name: f"{request.getfixturevalue(f'{name}_url')}/bucket-{next(_numbers)}?secure=false"
+
+
+@pytest.fixture(scope="session")
+def redis_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A Redis."""
+    with started(redis(tmp_path_factory.mktemp("redis"))) as url:
+        yield url
+
+
+@pytest.fixture(scope="session")
+def rabbit_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A RabbitMQ."""
+    with started(rabbit(tmp_path_factory.mktemp("rabbit"))) as url:
+        yield url
+
+
+@pytest.fixture
+def empty_broker(request: pytest.FixtureRequest) -> Callable[[str], str]:
+    """The URL of a broker by its name, ``redis`` or ``rabbit``, with no message in it."""
+
+    def make(name: str) -> str:
+        url: str = request.getfixturevalue(f"{name}_url")
+        with Celery(broker=url, set_as_current=False).connection_for_write() as connection:
+            for queue in (LIGHT, HEAVY):
+                connection.default_channel.queue_declare(queue, durable=True, auto_delete=False)
+                connection.default_channel.queue_purge(queue)
+        return url
+
+    return make

@@ -1,9 +1,11 @@
 """Store, queue and index in memory: each call is a point, and each may fail the way the real one may."""
 
 import hashlib
+import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import datetime
 
+from repo_service.queue.port import Heard
 from repo_service.storage.port import BLOBS, STAGING, ObjectMissing, StorageError, Stored
 from search.model import Answer, Document, Health, Query, Rejected, Suggestion, Tombstone
 from tests.simulation.world import EPOCH, Actor, Broken, World
@@ -99,6 +101,12 @@ class SimQueue:
             self._waiting.append(actor)
             self._world.sleep(seconds)
             self._waiting.remove(actor)
+
+    def listen(self, heard: Heard, stopping: threading.Event, *, heavy: bool) -> None:
+        """Tell of each ring, and now and then of none."""
+        while not stopping.is_set():
+            self.wait(100)
+            heard(None)
 
     def close(self) -> None:
         """Nothing to give back."""
