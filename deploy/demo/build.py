@@ -107,7 +107,8 @@ def make(source: Path, out: Path) -> tuple[str, str, Content]:
 def main() -> None:
     """Build everything, two at a time."""
     out = Path(sys.argv[1])
-    sources = sorted(path for path in CONTENT.glob("*.toml") if path.name != "institutions.toml")
+    about = {"institutions.toml", "collections.toml"}  # who and what belongs together, not courseware
+    sources = sorted(path for path in CONTENT.glob("*.toml") if path.name not in about)
     records: dict[str, dict[str, Content]] = {}
     with ThreadPoolExecutor(2) as pool:
         for number, (institution, name, record) in enumerate(pool.map(lambda path: make(path, out), sources), 1):
