@@ -7,14 +7,15 @@ from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 
-from search import embedded_query, journal, schema
+from search import journal, schema
+from search.asking import INCOMPLETE, LIVE
+from search.embedded_query import build
 from search.embedded_search import OneSearch
 from search.engine import Engine, engine_errors, found_count
 from search.errors import NotTheWriter, SearchBroken, SearchUnavailable
 from search.generations import JOURNAL, Generations
 from search.model import Answer, Document, Health, Query, Rejected, Suggestion, Tombstone
 
-INCOMPLETE = "index_incomplete"  # notice: the index is not yet filled from the catalogue
 SWITCHES = 5  # of generations, while one request opens the index
 REBUILD_BATCH = 500
 REBUILD_COMMIT = 20_000
@@ -73,7 +74,7 @@ class EmbeddedIndex:
         found: list[tuple[str, int]] = []
         with self._reading(engine, "cannot scan the index"):
             searcher = engine.searchers().resources
-            query = embedded_query.live(engine.resources.schema)
+            query = build(engine.resources.schema, LIVE)
             total = found_count(searcher.search(query, limit=1))
             for _, address in searcher.search(query, limit=max(1, total), count=False).hits:
                 stored = searcher.doc(address).to_dict()
@@ -87,7 +88,7 @@ class EmbeddedIndex:
             if engine is None:
                 return Health(True, 0, "", "there is no index yet", must_fill=True)
             with self._reading(engine, "cannot count"):
-                everything = embedded_query.live(engine.resources.schema)
+                everything = build(engine.resources.schema, LIVE)
                 count = found_count(engine.searchers().resources.search(everything, limit=1))
         except SearchUnavailable as error:
             return Health(False, 0, "", str(error), must_fill=isinstance(error, SearchBroken))

@@ -1,31 +1,40 @@
 """One search on the embedded engine: hits, total, facets and passages in a bounded number of executions."""
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from itertools import groupby
 from typing import Any
 
 import tantivy
-from tantivy import Occur
 from tantivy import Query as Q
 
-from search import embedded_query, schema
+from search import asking, embedded_query, schema
+from search.asking import AnyOf, Clause
+from search.embedded_query import build
 from search.engine import Engine, Searchers, found_count
-from search.model import FACETS, Answer, Hit, PassageHit, Query, Sort
+from search.model import FACETS, Answer, Hit, PassageHit, Query
 from search.query import Plan, understand
 from search.stages import Stage, stages, with_others
 from search.text import stem
 
-MAX_DEPTH = 10_000
-MAX_LIMIT = 100
-FACET_VALUES = 1_000
+TIES = 50  # hits before and after a page that are put in order with those of the same score
 PASSAGES_AT_ONCE = 500
-_ORDER: Mapping[Sort, tuple[str, tantivy.Order]] = {
-    "newest": ("newest", tantivy.Order.Desc),
-    "shortest": ("shortest", tantivy.Order.Asc),
-    "most_opened": ("most_opened", tantivy.Order.Desc),
-}
 Addresses = Sequence[tuple[Any, tantivy.DocAddress]]
+
+
+def settled(hits: Addresses, start: int, end: int, identity: Callable[[tantivy.DocAddress], str]) -> Addresses:
+    """From ``start`` to ``end`` of these hits, those of the same score in order of id.
+
+    Without this their order would be that in which they happen to lie in the index.
+    """
+    ordered: list[tuple[Any, tantivy.DocAddress]] = []
+    for _, group in groupby(hits, lambda hit: hit[0]):
+        same = list(group)
+        if len(same) > 1 and len(ordered) < end and len(ordered) + len(same) > start:
+            same.sort(key=lambda hit: identity(hit[1]))
+        ordered += same
+    return ordered[start:end]
 
 
 class OneSearch:
@@ -40,7 +49,7 @@ class OneSearch:
         self._schema = engine.resources.schema
         self._place_schema = engine.passages.schema
         self._stage = Stage(with_others(understand(query.text), query.synonyms), "everything")
-        self._filters = _merged(query.filters, self._stage.plan.filters)
+        self._filters = asking.merged(query.filters, self._stage.plan.filters)
 
     def answer(self) -> Answer:
         """The page that was asked for."""
@@ -58,18 +67,21 @@ class OneSearch:
             generation=self._generation,
         )
 
-    def _find(self) -> tuple[Q, int, Addresses]:
+    def _find(self) -> tuple[Clause, int, Addresses]:
         """Try the stages in turn. Filters never change which one is taken, so that counts and totals agree."""
         for stage in stages(self._query, self):
             self._stage = stage
-            matching = embedded_query.matching(self._schema, stage)
+            matching = asking.matching(stage)
             total, hits = self._execute(matching)
-            if total or (self._filters and found_count(self._searcher.search(matching, limit=1))):
+            if total or (self._filters and self._count_all(matching)):
                 break
         if self._query.pinned and self._query.sort == "relevance":
-            matching = embedded_query.pinned(self._schema, matching, self._query.pinned)
+            matching = asking.pinned(matching, self._query.pinned)
             total, hits = self._execute(matching)
         return matching, total, hits
+
+    def _count_all(self, matching: Clause) -> int:
+        return found_count(self._searcher.search(build(self._schema, matching), limit=1))
 
     @property
     def _plan(self) -> Plan:
@@ -83,25 +95,29 @@ class OneSearch:
         """Words of the index by their pinyin or initials."""
         return self._searchers.words(beginning, most)
 
-    def _execute(self, matching: Q) -> tuple[int, Addresses]:
+    def _execute(self, matching: Clause) -> tuple[int, Addresses]:
         query = self._narrowed(matching)
-        limit = max(1, min(self._query.limit, MAX_LIMIT))
-        offset = max(0, min(self._query.offset, MAX_DEPTH))
-        order = _ORDER.get(self._query.sort)
-        if order is None and self._plan.empty:
-            order = _ORDER["newest"]
-        if order is None:
-            found = self._searcher.search(query, limit=limit, offset=offset, weight_by_field="weight")
+        offset, limit = asking.page(self._query)
+        order = asking.order(self._query, self._plan)
+        if order == "relevance":
+            before = min(offset, TIES)
+            found = self._searcher.search(
+                query, limit=before + limit + TIES, offset=offset - before, weight_by_field="weight"
+            )
+            hits = settled(found.hits, before, before + limit, self._id)
         else:
-            found = self._searcher.search(query, limit=limit, offset=offset, order_by_field=order[0], order=order[1])
-        return found_count(found), () if self._query.limit < 1 else found.hits
+            way = tantivy.Order.Asc if order == "shortest" else tantivy.Order.Desc
+            found = self._searcher.search(query, limit=limit, offset=offset, order_by_field=order, order=way)
+            hits = found.hits
+        return found_count(found), () if self._query.limit < 1 else hits
 
-    def _narrowed(self, matching: Q, without: str = "") -> Q:
-        narrowing = embedded_query.filters(self._schema, self._filters, without)
-        narrowing += embedded_query.hidden(self._schema, self._query.hidden)
-        return Q.boolean_query([(Occur.Must, matching), *narrowing]) if narrowing else matching
+    def _id(self, address: tantivy.DocAddress) -> str:
+        return str(self._searcher.doc(address).to_dict()["id"][0])
 
-    def _facets(self, matching: Q) -> dict[str, tuple[tuple[str, int], ...]]:
+    def _narrowed(self, matching: Clause, without: str = "") -> Q:
+        return build(self._schema, asking.narrowed(matching, self._filters, self._query.hidden, without))
+
+    def _facets(self, matching: Clause) -> dict[str, tuple[tuple[str, int], ...]]:
         """Counts that ignore the facet's own filter: one execution for the free facets, one for each filtered one."""
         wanted = [name for name in self._query.facets if name in FACETS]
         filtered = [name for name in wanted if self._filters.get(name)]
@@ -112,7 +128,7 @@ class OneSearch:
         return {name: counted[name] for name in wanted}
 
     def _count(self, query: Q, names: Sequence[str]) -> dict[str, tuple[tuple[str, int], ...]]:
-        terms = {"size": FACET_VALUES, "segment_size": 65_000}
+        terms = {"size": asking.FACET_VALUES, "segment_size": 65_000}
         asked = {name: {"terms": {"field": f"f_{name}", **terms}} for name in names}
         answered = self._searcher.aggregate(query, asked)
         counts: dict[str, tuple[tuple[str, int], ...]] = {}
@@ -144,7 +160,7 @@ class OneSearch:
     def _why(self, ids: Sequence[str]) -> dict[str, tuple[str, ...]]:
         if not ids or not self._plan.asked:
             return {}
-        query = embedded_query.why(self._schema, self._plan, ids)
+        query = embedded_query.why(self._schema, asking.reasons(self._plan), ids)
         found: dict[str, tuple[str, ...]] = {}
         for score, address in self._searcher.search(query, limit=len(ids), count=False).hits:
             bits = round(score)
@@ -176,7 +192,7 @@ class OneSearch:
         return grouped, totals
 
     def _places_query(self, ids: Sequence[str]) -> Q:
-        return embedded_query.passages(self._place_schema, self._plan, list(ids))
+        return build(self._place_schema, asking.passages(self._plan, AnyOf("parent", tuple(ids))))
 
     def _place_hits(self, hits: Addresses) -> tuple[PassageHit, ...]:
         return tuple(PassageHit(self._places.doc(address).to_dict()["id"][0], float(score)) for score, address in hits)
@@ -199,15 +215,8 @@ class OneSearch:
         nothing = Answer(terms=plan.terms, notices=plan.notices, generation=self._generation)
         if not plan.asked:
             return nothing
-        limit = max(1, min(query.limit, MAX_LIMIT))
-        found = self._places.search(
-            self._places_query([query.within]), limit=limit, offset=max(0, min(query.offset, MAX_DEPTH))
-        )
+        offset, limit = asking.page(query)
+        found = self._places.search(self._places_query([query.within]), limit=limit, offset=offset)
         total = found_count(found)
         hit = Hit(query.within, 0, 0.0, ("passages",), self._place_hits(found.hits), total)
         return replace(nothing, total=total, hits=(hit,)) if total else nothing
-
-
-def _merged(chosen: Mapping[str, tuple[str, ...]], typed: Mapping[str, tuple[str, ...]]) -> dict[str, tuple[str, ...]]:
-    names = dict.fromkeys((*chosen, *typed))
-    return {name: tuple(dict.fromkeys((*chosen.get(name, ()), *typed.get(name, ())))) for name in names}

@@ -3,8 +3,7 @@
 WORD = 1.0  # a word anywhere in the document
 SMALL_WORD = 0.6  # a word like 的 or 什么
 CHARACTER = 0.5  # a single character: brings back what segmentation cut otherwise
-PAIR = 0.3  # two neighbouring words of the query within PAIR_SLOP places
-PAIR_SLOP = 2
+PAIR = 0.4  # two neighbouring words of the query side by side
 PART = 0.5  # a word found only inside a longer word
 PIECE = 0.4  # each piece of a long word, where they stand apart
 SYNONYM = 0.6  # what means the same, beside the word itself

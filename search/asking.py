@@ -1,0 +1,216 @@
+"""A plan → what is asked of an index, as a tree of clauses that every engine turns into its own queries."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from search import ways, weights
+from search.model import FACETS, Query, Sort
+from search.query import Phrase, Plan
+from search.stages import Stage
+
+LEAST_SHARE = 0.3  # of the words of a question must occur
+LEAST_SOUNDS = 0.5  # of the pairs of syllables, where words were found nowhere
+PINNED = 2.0**40  # more than any words are worth
+MAX_DEPTH = 10_000
+MAX_LIMIT = 100
+FACET_VALUES = 1_000
+INCOMPLETE = "index_incomplete"  # notice: the index is not yet filled from the catalogue
+
+
+@dataclass(frozen=True, slots=True)
+class Term:
+    """A term of a field, worth its BM25 score times ``weight``."""
+
+    field: str
+    text: str
+    weight: float = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Together:
+    """Terms side by side in a field with positions, worth the BM25 score of the phrase times ``weight``."""
+
+    field: str
+    terms: tuple[str, ...]
+    weight: float = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class AnyOf:
+    """One of these whole keys of a field; worth nothing by itself."""
+
+    field: str
+    keys: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Flat:
+    """What its clause matches, worth ``score`` whatever it is."""
+
+    clause: "Clause"
+    score: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Best:
+    """One of these, worth as much as the best of them."""
+
+    clauses: tuple["Clause", ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Mixed:
+    """All of ``must``, none of ``without``, and at least ``least`` of ``should``; worth the sum of what matches.
+
+    Where nothing must occur, one of ``should`` has to.
+    """
+
+    must: tuple["Clause", ...] = ()
+    should: tuple["Clause", ...] = ()
+    without: tuple["Clause", ...] = ()
+    least: int = 0
+
+
+Clause = Term | Together | AnyOf | Flat | Best | Mixed
+LIVE = Flat(AnyOf("live", ("1",)), 1.0)
+
+
+def matching(stage: Stage) -> Clause:
+    """What a stage asks for, before filters."""
+    plan = stage.plan
+    if stage.mode == "everything":
+        wanted, unwanted = phrases(plan.phrases)
+        return Mixed(must=(LIVE, *wanted), without=unwanted)
+    if stage.mode == "strict":
+        return _with_extras(plan, must=tuple(_word(plan, word, alone=True) for word in plan.words))
+    if stage.mode == "spoken":
+        return _spoken(plan)
+    return _loose(plan, by_sound=stage.mode == "forgiving")
+
+
+def _spoken(plan: Plan) -> Clause:
+    """Everything that was typed in pinyin must occur as it sounds, whatever its characters; the words only rank."""
+    said = tuple(Term("sounds", pair, weights.SOUND_TYPED) for pair in plan.sounds)
+    return _with_extras(plan, must=said, should=tuple(_word(plan, word) for word in plan.words))
+
+
+def _loose(plan: Plan, *, by_sound: bool) -> Clause:
+    """Some of the words must occur, or one of them in the title; with a phrase, that suffices.
+
+    ``by_sound``: what sounds alike matches too, for words that were found nowhere.
+    """
+    words = tuple(_word(plan, word) for word in plan.words)
+    weight = weights.SOUND_TYPED if plan.spoken else weights.SOUND
+    said = tuple(Term("sounds", pair, weight) for pair in plan.sounds)
+    if not words or any(not phrase.negated for phrase in plan.phrases):
+        return _with_extras(plan, should=(*words, *said))
+    least = max(1, round(len(words) * LEAST_SHARE))
+    choices: list[Clause] = [Mixed(should=words, least=least)]
+    if least > 1:
+        choices.append(_titled(plan, words))
+    if by_sound and said:
+        alike = max(1, round(len(said) * LEAST_SOUNDS))
+        choices.append(Flat(Mixed(should=said, least=alike)))
+    return _with_extras(plan, must=(Best(tuple(choices)),), should=said)
+
+
+def _titled(plan: Plan, words: tuple[Clause, ...]) -> Clause:
+    """One of the words stands in the title; the score is that of all words, as for other ways to match."""
+    title = Mixed(should=tuple(Term("title", word) for word in plan.words))
+    return Mixed(must=(Flat(title),), should=words)
+
+
+def _with_extras(plan: Plan, *, must: tuple[Clause, ...] = (), should: tuple[Clause, ...] = ()) -> Clause:
+    wanted, unwanted = phrases(plan.phrases)
+    extras = (
+        *map(_way, ways.in_heads(plan)),
+        *(Term("words", word, weights.SMALL_WORD) for word in plan.small),
+        *(Term("chars", char, weights.CHARACTER) for char in plan.chars),
+        *(Together("words", pair, weights.PAIR) for pair in plan.pairs),
+    )
+    return Mixed(must=(*must, *wanted), should=(*should, *extras), without=unwanted)
+
+
+def _word(plan: Plan, word: str, *, alone: bool = False) -> Clause:
+    return _any(ways.of_word(plan, word, alone=alone))
+
+
+def _any(some: Iterable[ways.Way]) -> Clause:
+    return Mixed(should=tuple(map(_way, some)))
+
+
+def _way(way: ways.Way) -> Clause:
+    """All terms of a way, side by side or anywhere in its field."""
+    if len(way.terms) == 1:
+        return Term(way.field, way.terms[0], way.weight)
+    if way.together:
+        return Together(way.field, way.terms, way.weight)
+    return Mixed(must=tuple(Term(way.field, term, way.weight) for term in way.terms))
+
+
+def phrases(asked: Iterable[Phrase]) -> tuple[tuple[Clause, ...], tuple[Clause, ...]]:
+    """(what must occur, what must not)."""
+    some = list(asked)
+    return (
+        tuple(_phrase(phrase) for phrase in some if not phrase.negated),
+        tuple(_phrase(phrase) for phrase in some if phrase.negated),
+    )
+
+
+def _phrase(phrase: Phrase) -> Clause:
+    if phrase.field:
+        return Mixed(must=tuple(Term(phrase.field, word) for word in phrase.words))
+    if len(phrase.words) == 1:
+        return _any(ways.plain(phrase.words[0], alone=True))
+    return Together("words", phrase.words)
+
+
+def narrowed(
+    clause: Clause, chosen: Mapping[str, Sequence[str]], hidden: Sequence[str] = (), without: str = ""
+) -> Clause:
+    """What matches of these facets' values, any of each, and is not hidden.
+
+    ``without`` names a facet whose own filter does not count.
+    """
+    kept = tuple(
+        Flat(AnyOf(f"f_{name}", tuple(values)))
+        for name, values in chosen.items()
+        if name in FACETS and values and name != without
+    )
+    unwanted = (AnyOf("id", tuple(hidden)),) if hidden else ()
+    return Mixed(must=(clause, *kept), without=unwanted) if kept or unwanted else clause
+
+
+def pinned(clause: Clause, ids: Sequence[str]) -> Clause:
+    """What matches, and before it these documents, in this order: each weighs twice as much as the next."""
+    first = (Flat(AnyOf("id", (identity,)), PINNED / 2**place) for place, identity in enumerate(ids))
+    return Best((clause, *first))
+
+
+def reasons(plan: Plan) -> dict[str, Clause]:
+    """By field: what makes it a reason for a hit."""
+    terms = ways.reasons(plan)
+    return {name: _any(ways.Way(name, some, 1.0) for some in terms) for name, _ in ways.HEADS}
+
+
+def passages(plan: Plan, owner: AnyOf) -> Clause:
+    """Passages of these owners that hold one of the words, the most telling first."""
+    any_word = Mixed(should=tuple(_word(plan, word) for word in plan.asked))
+    chars = tuple(Term("chars", char, weights.PASSAGE_CHARACTER) for char in plan.chars)
+    return Mixed(must=(any_word, Flat(owner)), should=chars)
+
+
+def page(query: Query) -> tuple[int, int]:
+    """(offset, how many) of the hits that are asked for."""
+    return max(0, min(query.offset, MAX_DEPTH)), max(1, min(query.limit, MAX_LIMIT))
+
+
+def order(query: Query, plan: Plan) -> Sort:
+    """What the hits are sorted by: without words all are equally relevant, and the newest come first."""
+    return "newest" if plan.empty and query.sort == "relevance" else query.sort
+
+
+def merged(chosen: Mapping[str, tuple[str, ...]], typed: Mapping[str, tuple[str, ...]]) -> dict[str, tuple[str, ...]]:
+    """Filters that were chosen, and those that were typed as ``field:value``."""
+    names = dict.fromkeys((*chosen, *typed))
+    return {name: tuple(dict.fromkeys((*chosen.get(name, ()), *typed.get(name, ())))) for name in names}
