@@ -57,6 +57,7 @@ TABLE: dict[str, tuple[str, frozenset[str]]] = {
     "resource.withdraw": ("upload", frozenset({OWNER, "curator", "reviewer", "institution_admin"})),
     "collection.read": ("read", frozenset({PUBLIC, "curator"})),
     "collection.edit": ("curate", frozenset({"curator"})),
+    "search.curate": ("curate", frozenset({"curator"})),
     "institution.manage": ("admin", frozenset({"institution_admin"})),
     "account.use": ("read", frozenset({SIGNED_IN})),
     "account.change": ("all", frozenset({SIGNED_IN})),

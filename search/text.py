@@ -59,6 +59,9 @@ class Analysis:
     han: frozenset[str]
 
 
+_own_words: set[str] = set()
+
+
 @cache
 def _segmenter() -> rjieba.Jieba:
     segmenter = rjieba.Jieba()
@@ -84,12 +87,28 @@ def terms_of_taiwan() -> dict[str, str]:
 
 
 def add_words(words: Iterable[str]) -> None:
-    """Teach the segmenter more words (subjects, institutions, a librarian's own); what is indexed later knows them."""
-    for word in words:
-        folded = fold(word)
-        if len(folded) > 1 and not _segmenter().has_word(folded):
-            _segmenter().add_word(folded, None, None)
-            subwords.cache_clear()
+    """Teach the segmenter more words; what is read later knows them."""
+    set_words(_own_words.union(map(fold, words)))
+
+
+def set_words(words: Iterable[str]) -> None:
+    """Teach the segmenter these words beside its dictionaries (subjects, institutions, a librarian's own).
+
+    Words of an earlier call that are not among them are unlearned.
+    """
+    wanted = {word for word in map(fold, words) if len(word) > 1}
+    if wanted == _own_words:
+        return
+    if not _own_words <= wanted:
+        _segmenter.cache_clear()
+        _own_words.clear()
+    for word in sorted(wanted - _own_words):
+        if not _segmenter().has_word(word):
+            _segmenter().add_word(word, None, None)
+    _own_words.update(wanted)
+    for remembered in (subwords, pieces):
+        remembered.cache_clear()
+    _PARTS.clear()
 
 
 def stem(word: str) -> str:

@@ -10,6 +10,7 @@ from repo_service.models.catalogue import (
     Resource,
     Subject,
 )
+from repo_service.models.finding import OwnWord, SavedSearch, SearchPin, SynonymGroup
 from repo_service.models.ingest import Audit, Blob, Counter, Idempotency, IndexState, Job, Lease, Outbox, Upload
 from repo_service.models.people import ApiKey, Division, Institution, LoginAttempt, Membership, Session, User
 
@@ -33,10 +34,14 @@ __all__ = [
     "Membership",
     "Moment",
     "Outbox",
+    "OwnWord",
     "Passage",
     "Resource",
+    "SavedSearch",
+    "SearchPin",
     "Session",
     "Subject",
+    "SynonymGroup",
     "Upload",
     "User",
     "new_id",

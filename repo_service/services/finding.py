@@ -13,11 +13,12 @@ from repo_service.context import Context
 from repo_service.errors import Invalid
 from repo_service.models import Institution, Resource
 from repo_service.policy import Actor
-from repo_service.services import paging
+from repo_service.services import lexicon, paging, pins
 from repo_service.services.hits import HitView, hits_of
 from repo_service.services.labels import Locale, labels
 from search.errors import SearchUnavailable
 from search.model import FACETS, Answer, Hit, Query, Sort
+from search.synonyms import Synonyms
 
 MAX_DEPTH = 10_000
 PASSAGES = 3
@@ -84,7 +85,8 @@ def search(ctx: Context, actor: Actor, request: SearchRequest) -> SearchPage:
     generation, offset = _place(request)
     if offset + request.limit > MAX_DEPTH:
         raise Invalid("narrow the search with filters instead of paging on", code="too_deep", depth=MAX_DEPTH)
-    query = _query(request, offset)
+    arranged = pins.arranged(ctx, request.q)
+    query = _query(request, offset, arranged, lexicon.current(ctx))
     try:
         answer = ctx.index.search(query)
         degraded = "index_incomplete" in answer.notices
@@ -93,7 +95,7 @@ def search(ctx: Context, actor: Actor, request: SearchRequest) -> SearchPage:
     if generation and answer.generation != generation:
         raise Invalid("the index was renewed; start again at the first page", code="stale_cursor")
     with ctx.db.read() as session:
-        hits = hits_of(session, actor, answer)
+        hits = hits_of(session, actor, answer, arranged.pinned)
         facets = {name: _facet(session, name, answer, request) for name in answer.facets}
     following = offset + len(answer.hits)
     more = bool(answer.hits) and following < min(answer.total, MAX_DEPTH) and not request.within
@@ -146,7 +148,7 @@ def _place(request: SearchRequest) -> tuple[str, int]:
     return str(key[0]), max(0, int(key[1]))
 
 
-def _query(request: SearchRequest, offset: int) -> Query:
+def _query(request: SearchRequest, offset: int, arranged: pins.Arranged, synonyms: Synonyms) -> Query:
     filters = {name: tuple(values) for name, values in request.filters.items() if name in FACETS and values}
     return Query(
         text=request.q,
@@ -158,6 +160,9 @@ def _query(request: SearchRequest, offset: int) -> Query:
         passages_per_hit=request.passages,
         within=request.within,
         exact=request.exact,
+        pinned=arranged.pinned,
+        hidden=arranged.hidden,
+        synonyms=synonyms,
     )
 
 
@@ -168,7 +173,9 @@ def _by_title(ctx: Context, query: Query) -> Answer:
     words = query.text[:_LIKE_LENGTH].split()
     with ctx.db.read() as session:
         matching = select(Resource.id, Resource.rev).where(
-            Resource.state == "published", *(Resource.title.icontains(word, autoescape=True) for word in words)
+            Resource.state == "published",
+            Resource.id.not_in(query.hidden),
+            *(Resource.title.icontains(word, autoescape=True) for word in words),
         )
         total = session.scalar(select(func.count()).select_from(matching.subquery())) or 0
         newest = matching.order_by(Resource.published_at.desc(), Resource.id).offset(query.offset).limit(query.limit)

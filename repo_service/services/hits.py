@@ -59,9 +59,10 @@ class HitView(BaseModel):
     url: str
     passages: list[FoundPassage]
     passages_total: int
+    pinned: bool = Field(False, description="Put first for these words by a librarian")
 
 
-def hits_of(session: Session, actor: Actor, answer: Answer) -> list[HitView]:
+def hits_of(session: Session, actor: Actor, answer: Answer, pinned: Sequence[str] = ()) -> list[HitView]:
     """The hits that ``actor`` may see, in the engine's order, whatever the index holds."""
     rows = session.scalars(
         select(Resource)
@@ -79,13 +80,20 @@ def hits_of(session: Session, actor: Actor, answer: Answer) -> list[HitView]:
             answer.terms,
             pictures.get(hit.id),
             [places[found.id] for found in hit.passages if found.id in places],
+            pinned=hit.id in pinned,
         )
         for hit in shown
     ]
 
 
 def _hit(
-    row: Resource, hit: Hit, terms: Sequence[str], picture: str | None, places: Sequence[SearchPassage]
+    row: Resource,
+    hit: Hit,
+    terms: Sequence[str],
+    picture: str | None,
+    places: Sequence[SearchPassage],
+    *,
+    pinned: bool,
 ) -> HitView:
     return HitView(
         id=row.id,
@@ -113,6 +121,7 @@ def _hit(
         url=f"/resources/{row.id}",
         passages=[_passage(row.id, place, terms) for place in places],
         passages_total=hit.passages_total,
+        pinned=pinned,
     )
 
 

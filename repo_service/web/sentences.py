@@ -68,11 +68,16 @@ CATALOGUE = {
     "last_source": N_("A published resource keeps its only file. Replace it, or withdraw the resource first."),
     "already_in_collection": N_("It is in this collection already."),
     "collection_full": N_("A collection takes 500 resources. Make a second one."),
+    "lexicon_full": N_("No more of these are taken. Remove some that are no longer needed."),
+    "word_known": N_("This word is known already."),
     "resource_withdrawn": N_("The resource was withdrawn. Its files are kept; submit it again before adding to it."),
 }
 FIELDS = {
     "required": N_("This is needed."),
     "too_long": N_("This is too long."),
+    "same_twice": N_("Give at least two expressions that differ."),
+    "no_words": N_("There is no word in this."),
+    "in_the_past": N_("Choose a day that is still to come."),
     "bad_value": N_("This is not a value that can be taken here."),
     "unknown_value": N_("This is not one of the known values."),
     "unknown_subject": N_("This subject is not known."),
