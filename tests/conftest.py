@@ -12,7 +12,7 @@ from repo_service.context import Context
 from repo_service.migrations import run
 from repo_service.settings import Settings
 
-pytest_plugins = ["tests.servers.fixtures"]
+pytest_plugins = ["tests.servers.fixtures", "tests.servers.databases", "tests.servers.profiles"]
 
 
 @pytest.fixture(scope="session")
@@ -27,9 +27,9 @@ def data_dir() -> Path:
 
 
 @pytest.fixture
-def settings(tmp_path: Path) -> Settings:
-    """Settings of an embedded installation in a folder of its own."""
-    return Settings(data_dir=tmp_path / "data")
+def settings(tmp_path: Path, database_url: str) -> Settings:
+    """Settings of an installation in a folder of its own; its database is there too, or PostgreSQL where asked for."""
+    return Settings(data_dir=tmp_path / "data", database_url=database_url)
 
 
 @pytest.fixture

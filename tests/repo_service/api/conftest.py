@@ -103,7 +103,8 @@ def seeded(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def ctx(settings: Settings, seeded: Path) -> Iterator[Context]:
     """An installation like the others have, with the shipped trees."""
-    shutil.copytree(seeded, settings.data_dir)
+    if settings.database_url.startswith("sqlite"):
+        shutil.copytree(seeded, settings.data_dir)
     context = wiring.build(settings, index_writer=True)
     yield context
     context.close()

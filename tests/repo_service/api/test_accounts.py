@@ -13,6 +13,8 @@ from repo_service.policy import OPERATOR
 from repo_service.services import accounts
 from tests.repo_service.api.conftest import Site
 
+pytestmark = pytest.mark.both_databases
+
 PASSWORD = "很长的密码 2026"
 
 

@@ -2,7 +2,11 @@
 
 from typing import Any
 
+import pytest
+
 from tests.repo_service.api.conftest import Site
+
+pytestmark = pytest.mark.both_databases
 
 API = "/api/v1/collections"
 

@@ -1,9 +1,12 @@
 """Openings are counted for people who come to learn, a few seconds late and never twice."""
 
+import pytest
 from sqlalchemy import select
 
 from repo_service.models import Outbox, Resource
 from tests.repo_service.api.conftest import Site
+
+pytestmark = pytest.mark.both_databases
 
 BROWSER = "Mozilla/5.0 (X11; Linux x86_64) Firefox/140.0"
 

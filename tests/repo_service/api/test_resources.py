@@ -15,6 +15,8 @@ from repo_service.services.paging import decode, encode
 from tests import support
 from tests.repo_service.api.conftest import Site
 
+pytestmark = pytest.mark.both_databases
+
 DRAFT: dict[str, Any] = {
     "title": "桃树芽接与嫁接技术",
     "institution": "home",

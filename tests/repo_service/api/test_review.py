@@ -9,6 +9,8 @@ from repo_service.models import Audit, Decision, Job, Upload, new_id
 from repo_service.services import audit, indexing
 from tests.repo_service.api.conftest import Site
 
+pytestmark = pytest.mark.both_databases
+
 API = "/api/v1/resources"
 
 

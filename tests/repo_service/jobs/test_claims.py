@@ -10,6 +10,8 @@ from repo_service.services import jobs, upkeep
 from repo_service.services.jobs import Claim
 from tests.repo_service.jobs.conftest import Bench, Line, making
 
+pytestmark = pytest.mark.both_databases
+
 LINE = Line((Step("make", 1, making("a.txt", b"a"), heavy=True),))
 
 

@@ -17,6 +17,8 @@ from repo_service.services.processing import claim_of_staged, staged_name
 from repo_service.storage.port import LocalBytes
 from tests.repo_service.jobs.conftest import Bench, Line, Run, making
 
+pytestmark = pytest.mark.both_databases
+
 
 def raising(error: Exception) -> Run:
     def run_step(given: StepInput, around: Surroundings) -> StepOutput:

@@ -16,6 +16,8 @@ from repo_service.services import blobs, garbage, jobs, leases, outbox, processi
 from repo_service.services.blobs import BlobLeaves
 from tests.repo_service.jobs.conftest import Bench, Line, making
 
+pytestmark = pytest.mark.both_databases
+
 LINE = Line((Step("make", 1, making("a.txt", b"a")),))
 
 

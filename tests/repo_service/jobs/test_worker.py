@@ -15,6 +15,8 @@ from repo_service.models import Job
 from repo_service.services import jobs, outbox
 from tests.repo_service.jobs.conftest import Bench, Line, making
 
+pytestmark = pytest.mark.both_databases
+
 
 @pytest.fixture
 def live(bench: Bench) -> Bench:

@@ -6,6 +6,8 @@ from sqlalchemy import text
 from repo_service.context import Context
 from repo_service.services import audit
 
+pytestmark = pytest.mark.both_databases
+
 
 def breaks(ctx: Context) -> list[audit.Break]:
     with ctx.db.read() as session:

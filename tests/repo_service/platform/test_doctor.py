@@ -16,6 +16,8 @@ from search.model import Document, Tombstone
 from tests import support
 from tests.repo_service.platform.conftest import Stocked
 
+pytestmark = pytest.mark.both_databases
+
 OLD = timedelta(days=30)
 
 
@@ -33,10 +35,14 @@ def change(ctx: Context, statement: str, **values: object) -> None:
     with ctx.db.engine.connect() as connection:
         driver = connection.connection.driver_connection
         assert driver is not None
-        driver.execute("PRAGMA foreign_keys=OFF")
+        if ctx.db.is_sqlite:
+            driver.execute("PRAGMA foreign_keys=OFF")
         with connection.begin():
+            if not ctx.db.is_sqlite:
+                connection.execute(text("SET LOCAL session_replication_role = replica"))
             connection.execute(text(statement), values)
-        driver.execute("PRAGMA foreign_keys=ON")
+        if ctx.db.is_sqlite:
+            driver.execute("PRAGMA foreign_keys=ON")
 
 
 def lose_blob(stocked: Stocked) -> str:

@@ -27,6 +27,7 @@ from repo_service.policy import OPERATOR
 from repo_service.services import accounts
 from repo_service.settings import Settings
 from tests import support
+from tests.servers.databases import fresh_database
 
 OCTETS = "application/offset+octet-stream"
 Headers = Mapping[str, str]
@@ -197,12 +198,13 @@ def content(size: int, seed: int = 1) -> bytes:
 
 
 @pytest.fixture(scope="module")
-def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+def served(tmp_path_factory: pytest.TempPathFactory, backend: str, request: pytest.FixtureRequest) -> Iterator[Site]:
     """A site that the tests of a module share: each makes its own uploads."""
-    ctx = installed(tmp_path_factory.mktemp("site") / "data")
-    with serving(ctx) as port:
-        yield site_of(ctx, port)
-    ctx.close()
+    with fresh_database(request, backend) as url:
+        ctx = installed(tmp_path_factory.mktemp("site") / "data", database_url=url)
+        with serving(ctx) as port:
+            yield site_of(ctx, port)
+        ctx.close()
 
 
 @pytest.fixture

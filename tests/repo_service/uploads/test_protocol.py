@@ -7,6 +7,8 @@ import pytest
 
 from tests.repo_service.uploads.conftest import OCTETS, Site, content
 
+pytestmark = pytest.mark.both_databases
+
 DATA = content(100_000)
 
 
