@@ -1,6 +1,7 @@
 """The ways of those who give: a file from the drop zone to the public, by three people; a curator's collection."""
 
 import re
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -41,6 +42,21 @@ def test_a_file_comes_in_is_watched_reviewed_and_found(town: Town, visit: Visit,
     learner = visit("/search?q=回火防止器水位")
     learner.locator(".moments a").first.click()
     expect(learner.locator("#section-2")).to_be_in_viewport()
+
+
+def test_the_steps_of_a_video_stand_at_the_video_and_not_at_its_captions(
+    town: Town, visit: Visit, tmp_path: Path
+) -> None:
+    film, captions = tmp_path / "修剪.mp4", tmp_path / "修剪.srt"
+    picture = ("-f", "lavfi", "-i", "testsrc=size=128x72:rate=5:duration=1", "-pix_fmt", "yuv420p")
+    subprocess.run(["ffmpeg", "-v", "error", *picture, str(film)], check=True)
+    captions.write_text("1\n00:00:00,000 --> 00:00:01,000\n先剪枯枝\n", encoding="utf-8")
+    page = visit("/upload", who="uploader")
+    page.locator("#upload input[type=file]").first.set_input_files([captions, film])
+    expect(page.locator(".upload a[href^='/resources/']:visible")).to_have_count(2)
+    support.settle(town.ctx)
+    expect(page.locator(".upload", has_text="修剪.mp4").locator(".upload-steps")).to_contain_text("已就绪")
+    expect(page.locator(".upload", has_text="修剪.srt").locator(".upload-steps")).to_be_empty()
 
 
 def test_a_curator_makes_and_orders_a_collection(town: Town, visit: Visit) -> None:

@@ -72,9 +72,11 @@ function desk(root) {
   uppy.on("upload-success", (file, response) => {
     const resource = response.body?.xhr?.getResponseHeader("Xuehai-Resource");
     if (resource) {
-      const other = [...rows.values()].find((one) => one.resource === resource);
-      if (other) other.over = false; // its steps have become more
-      row(file).received(resource, !other);
+      const shower = [...rows.values()].find((one) => one.resource === resource && one.shower);
+      const better = shower?.captions && !row(file).captions; // the steps are looked for at the video
+      if (better) shower.follow();
+      else if (shower) shower.over = false; // its steps have become more
+      row(file).received(resource, !shower || better);
     }
     tell();
   });
@@ -212,7 +214,7 @@ function desk(root) {
     if (document.hidden) return;
     const open = [...rows.values()].filter((one) => one.resource && !one.over);
     for (const one of open.slice(0, POLLED)) {
-      one.over = !(await one.refresh());
+      one.over = !(await one.refresh()) || !one.shower;
       const id = [...rows].find(([, value]) => value === one)?.[0];
       if (id && open.length > POLLED) {
         rows.delete(id); // to the end of the turn

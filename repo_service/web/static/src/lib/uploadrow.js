@@ -11,6 +11,7 @@ export class Row {
     this.resource = null;
     this.item = document.createElement("li");
     this.item.className = "upload";
+    this.captions = /\.(srt|vtt|ass|ssa)$/i.test(file.name);
     const name = make("h3", "upload-name", file.name);
     name.id = `upload-${++count}`;
     this.bar = document.createElement("progress");
@@ -58,15 +59,25 @@ export class Row {
   // shown: whether the steps of this resource are to be seen here, and not at another of its files.
   received(resource, shown) {
     this.resource = resource;
+    this.shower = shown;
     this.over = !shown;
     this.link.href = `/resources/${resource}`;
     this.bar.value = 1;
     this.show("stored");
   }
 
+  // Another file of the resource shows the steps from now on.
+  follow() {
+    this.shower = false;
+    this.over = true;
+    this.drawn = "";
+    this.steps.replaceChildren();
+  }
+
   // Ask for the steps as the server draws them; answer whether there is more to come.
   async refresh() {
     const answer = await fetch(`/resources/${this.resource}/steps`, { headers: { Accept: "text/html" } }).catch(() => null);
+    if (!this.shower) return false; // meanwhile another file shows them
     if (!answer?.ok) return answer === null || answer.status >= 500;
     const drawn = new DOMParser().parseFromString(await answer.text(), "text/html").querySelector("[id^=steps-]");
     if (!drawn) return false;
