@@ -12,7 +12,7 @@ import tantivy
 
 from search import schema, suggest
 from search.errors import SearchBroken, SearchUnavailable
-from search.fields import KEY_SEPARATOR, abbreviated, fields, spelled
+from search.fields import KEY_SEPARATOR, abbreviated, fields, spelled, with_subwords
 from search.model import Document, Rejected, Suggestion, Tombstone
 
 HEAP_BYTES = 64_000_000
@@ -195,7 +195,7 @@ class Engine:
             heard.clear()
         heard |= new
         held = self.vocabulary.searcher()
-        for word in new:
+        for word in with_subwords(new):
             key = spelled(word) if name == "sound" else abbreviated(word)
             if (name == "sound" or len(word) > 1) and not held.doc_freq(name, key):
                 self._open_writers().vocabulary.add_document(schema.entry(name, key))

@@ -37,7 +37,8 @@ class PassageFields:
 class Fields:
     """A document: ``texts`` are words joined by spaces by field; ``terms`` are whole terms by field.
 
-    ``heard``: its Chinese words and the words inside them, for the vocabulary; ``named``: those of titles and the like.
+    ``heard``: its Chinese words, for the vocabulary, to which the words inside them belong too; ``named``: those of
+    titles and the like.
     """
 
     label: str
@@ -46,11 +47,6 @@ class Fields:
     passages: list[PassageFields]
     heard: frozenset[str]
     named: frozenset[str]
-
-    @property
-    def keys(self) -> dict[str, list[str]]:
-        """All terms, with those of the vocabulary: for engines that keep it with the documents."""
-        return {"spell": spellings(self.heard, self.named), **self.terms}
 
 
 def fields(document: Document) -> Fields:
@@ -71,8 +67,8 @@ def fields(document: Document) -> Fields:
         texts={name: f"{one.words} {one.parts}".strip() for name, one in heads.items()} | _all_texts(everything),
         terms={"complete": list(completions(label)), "named": _named(document)},
         passages=[_passage(*pair) for pair in zip(document.passages, places, strict=True)],
-        heard=_with_subwords(frozenset().union(*(text.han for text in everything))),
-        named=_with_subwords(named),
+        heard=frozenset().union(*(text.han for text in everything)),
+        named=named,
     )
 
 
@@ -96,7 +92,8 @@ def _passage(passage: Passage, found: Analysis) -> PassageFields:
     return PassageFields(passage.id, found.words, found.parts, found.chars)
 
 
-def _with_subwords(words: frozenset[str]) -> frozenset[str]:
+def with_subwords(words: frozenset[str]) -> frozenset[str]:
+    """Words and the words inside them."""
     return words.union(*filter(None, map(subwords, words)))
 
 
@@ -107,11 +104,6 @@ def _named(document: Document) -> list[str]:
     things += [("person", name) for name in document.people]
     labels = ((kind, label.strip()[:MAX_LABEL]) for kind, label in things)
     return [KEY_SEPARATOR.join((key, kind, label)) for kind, label in labels if label for key in completions(label)]
-
-
-def spellings(words: Iterable[str], named: Iterable[str]) -> list[str]:
-    """Keys of the vocabulary: pinyin → word, and for words of titles and the like their initials too."""
-    return [*map(spelled, words), *(abbreviated(word) for word in named if len(word) > 1)]
 
 
 @lru_cache(maxsize=300_000)

@@ -9,8 +9,6 @@ from bisect import bisect_left
 from dataclasses import dataclass
 from functools import cache
 
-import opencc
-
 _HAN_RANGES = ((0x3400, 0xA000), (0xF900, 0xFB00), (0x20000, 0x31350))
 _MAX_ROUNDS = 4  # NFKC, lower case and script each may open the way for another one
 
@@ -18,6 +16,8 @@ _MAX_ROUNDS = 4  # NFKC, lower case and script each may open the way for another
 @cache
 def script_table() -> dict[int, str]:
     """Traditional → Simplified, character by character, as OpenCC has it (about 5,000 entries)."""
+    import opencc  # only here: most processes never need the table
+
     characters = [chr(code) for start, end in _HAN_RANGES for code in range(start, end)]
     simplified = opencc.OpenCC("t2s").convert("\n".join(characters)).split("\n")
     return {ord(old): new for old, new in zip(characters, simplified, strict=True) if old != new and len(new) == 1}

@@ -9,12 +9,13 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache, lru_cache
 from pathlib import Path
-from typing import NamedTuple
-
-import rjieba
+from typing import TYPE_CHECKING, NamedTuple
 
 from search import pinyin
 from search.fold import fold, fold_with_offsets
+
+if TYPE_CHECKING:
+    import rjieba
 
 DATA = Path(__file__).parent / "data"
 MAX_WORD = 40  # longer Latin or digit runs are keys and hashes; their head suffices to find them
@@ -63,7 +64,9 @@ _own_words: set[str] = set()
 
 
 @cache
-def _segmenter() -> rjieba.Jieba:
+def _segmenter() -> "rjieba.Jieba":
+    import rjieba  # its dictionary takes a tenth of a second, which commands that cut no text need not pay
+
     segmenter = rjieba.Jieba()
     for word in lines("words.txt"):
         segmenter.add_word(fold(word), None, None)
@@ -233,17 +236,11 @@ def sounds(found: Iterable[Token]) -> list[str]:
 
 def analyse(text: str) -> Analysis:
     """What an engine indexes of a text: the words of `tokens`, found without their places, which makes it fast."""
-    between: list[str] = []
-
-    def set_aside(found: re.Match[str]) -> str:
-        """Latin words, codes and other scripts stand aside while Chinese is cut."""
-        start, end = found.span()
-        read = _other_tokens if found.lastgroup == "other" else _latin_tokens
-        between.append(" ".join(token.text for token in read(found.group(), start, end)))
-        return _ASIDE
-
+    if not text:
+        return _NOTHING
     folded = fold(text).replace(_ASIDE, " ")
-    run = _NO_HAN.sub("\n", _WESTERN.sub(set_aside, folded))
+    between = [_set_aside(str(found.lastgroup), found.group()) for found in _WESTERN.finditer(folded)]
+    run = _NO_HAN.sub("\n", _WESTERN.sub(_ASIDE, folded) if between else folded)
     words = _words_of(run)
     joined = " ".join(words)
     if between:
@@ -258,6 +255,16 @@ def analyse(text: str) -> Analysis:
         sounds=_sounds_of(words),
         han=frozenset(han),
     )
+
+
+_NOTHING = Analysis("", "", "", "", frozenset())
+
+
+@lru_cache(maxsize=100_000)
+def _set_aside(kind: str, run: str) -> str:
+    """Latin words, codes and other scripts: they stand aside while Chinese is cut."""
+    found = _other_tokens(run, 0, len(run)) if kind == "other" else _latin_tokens(run, 0, len(run))
+    return " ".join(token.text for token in found)
 
 
 def _words_of(run: str) -> list[str]:
@@ -275,12 +282,13 @@ def _words_of(run: str) -> list[str]:
 def _sounds_of(words: list[str]) -> str:
     """The pairs of `sounds`."""
     pairs: list[str] = []
+    add = pairs.append
     last = ""
     for first, inner, end in map(_SPOKEN.__getitem__, words):
         if last and first:
-            pairs.append(last + first)
-        if inner:
-            pairs.append(inner)
+            add(f"{last}{first} {inner}")
+        elif inner:
+            add(inner)
         last = end
     return " ".join(pairs)
 
