@@ -13,6 +13,14 @@ demo: ## set up, ingest the sample courseware, serve the site
 test: ## set up and pass every test
 	sh deploy/test.sh
 
+.PHONY: servers up down
+servers: ## bring the servers that no package of the system brings
+	$(PY) -m tests.servers.fetch
+up: ## the grown profile on this machine, in the background: make up [FOLDER=/path]
+	$(PY) -m tests.servers.up $(FOLDER)
+down: ## end it; the data stay
+	$(PY) -m tests.servers.up --down $(FOLDER)
+
 .PHONY: check lint types
 check: lint types ## lint, types, import contracts, dependencies, licences
 	.venv/bin/lint-imports

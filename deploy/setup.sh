@@ -1,5 +1,5 @@
 # Shared by demo.sh and test.sh: finds what is missing, installs it where that is allowed, or names it all at once.
-# Source it; it defines need, need_ingest, install_missing, python_environment.
+# Source it; it defines need, need_ingest, need_servers, install_missing, python_environment, fetch_servers.
 
 MISSING=""
 
@@ -28,6 +28,22 @@ need_ingest() {
   need bwrap bubblewrap
   need espeak-ng espeak-ng
   need_fonts fonts-noto-cjk
+}
+
+# need_servers: the servers of the grown profile that Debian has; only their programs are used, never their services.
+need_servers() {
+  ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || MISSING="$MISSING postgresql"
+  need redis-server redis-server
+  [ -d /usr/lib/rabbitmq ] || MISSING="$MISSING rabbitmq-server"
+}
+
+# fetch_servers: build or download the others, once. Outside of CI, tests of what cannot be had are skipped and say so.
+fetch_servers() {
+  if [ -n "${CI:-}" ] || { command -v go >/dev/null 2>&1 && command -v mvn >/dev/null 2>&1; }; then
+    .venv/bin/python -m tests.servers.fetch
+  else
+    say "Without go and mvn there is no MinIO, Versity gateway and Elasticsearch here: THEIR TESTS WILL BE SKIPPED."
+  fi
 }
 
 say() { printf '%s\n' "$*" >&2; }
