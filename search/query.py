@@ -4,6 +4,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from itertools import pairwise
+from typing import NamedTuple
 
 from search.fold import fold
 from search.synonyms import Other, written
@@ -41,21 +42,52 @@ WORD_FIELDS: Mapping[str, str] = {
     "学科": "subjects",
     "主题": "subjects",
     "关键词": "subjects",
+    "keyword": "subjects",
+    "keywords": "subjects",
+    "标签": "subjects",
 }
 FACET_FIELDS: Mapping[str, str] = {
     "year": "year",
     "年份": "year",
+    "年度": "year",
     "language": "language",
+    "lang": "language",
     "语言": "language",
+    "语种": "language",
     "licence": "licence",
     "license": "licence",
     "许可": "licence",
+    "协议": "licence",
     "media": "media_kind",
     "type": "media_kind",
+    "format": "media_kind",
     "类型": "media_kind",
+    "媒体": "media_kind",
+    "格式": "media_kind",
     "级别": "level",
+    "程度": "level",
+    "层次": "level",
     "level": "level",
+    "kind": "kind",
+    "教育": "kind",
+    "教育类型": "kind",
+    "degree": "degree",
+    "学历": "degree",
+    "vocational": "vocational",
+    "职业": "vocational",
+    "captions": "captions",
+    "字幕": "captions",
+    "duration": "duration",
+    "时长": "duration",
+    "division": "division",
+    "region": "division",
+    "地区": "division",
+    "区划": "division",
+    "行政区划": "division",
+    "institution_kind": "institution_kind",
+    "机构类型": "institution_kind",
 }
+NAMED_FIELDS: Mapping[str, str] = {"institution": "institution", "subjects": "subject"}  # whole names are facets
 
 _ASKING = frozenset(lines("asking.txt"))
 _SMALL = _ASKING | frozenset(lines("small_words.txt"))
@@ -126,6 +158,31 @@ def understand(text: str) -> Plan:
     if len(found) > MAX_WORDS:
         found, notices = found[:MAX_WORDS], (CUT,)
     return _plan(found, tuple(phrases[:MAX_WORDS]), filters, notices)
+
+
+class Typed(NamedTuple):
+    """A ``field:value`` that may be a filter: its facet, the value as it was typed, and where it stands in the text.
+
+    ``certain``: it can be nothing else. An institution or a subject may also be words of such a field.
+    """
+
+    facet: str
+    value: str
+    start: int
+    end: int
+    certain: bool
+
+
+def typed_filters(text: str) -> list[Typed]:
+    """Where filters were typed, outside quotation marks."""
+    plain = _QUOTED.sub(lambda found: " " * len(found.group()), text[:MAX_CHARACTERS])
+    typed: list[Typed] = []
+    for found in _FIELD.finditer(plain):
+        name = fold(found["name"])
+        facet = FACET_FIELDS.get(name) or NAMED_FIELDS.get(WORD_FIELDS.get(name, ""), "")
+        if facet and found["minus"] is None:
+            typed.append(Typed(facet, found["value"], *found.span(), name in FACET_FIELDS))
+    return typed
 
 
 def _take_quoted(found: re.Match[str], phrases: list[Phrase]) -> str:

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from urllib.parse import urlencode
 
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 from sqlalchemy import func, or_, select
 from sqlalchemy.orm import Session
 
@@ -14,10 +14,14 @@ from repo_service.errors import Invalid
 from repo_service.models import Institution, Resource
 from repo_service.policy import Actor
 from repo_service.services import lexicon, paging, pins
+from repo_service.services.hints import Hint, hints
 from repo_service.services.hits import HitView, hits_of
 from repo_service.services.labels import Locale, labels
+from repo_service.services.typed import TypedFilter, joined
+from repo_service.services.typed import read as read_typed
 from search.errors import SearchUnavailable
 from search.model import FACETS, Answer, Hit, Query, Sort
+from search.query import CUT, MAX_CHARACTERS
 from search.synonyms import Synonyms
 
 MAX_DEPTH = 10_000
@@ -61,6 +65,8 @@ class SearchPage(BaseModel):
     hits: list[HitView]
     facets: dict[str, list[FacetValue]]
     corrected_query: str | None = None
+    typed_filters: list[TypedFilter] = Field([], description="Filters that stand in the query: `类型:视频`")
+    hints: list[Hint] = Field([], description="When nothing was found: nearby searches that do find something")
     degraded: bool = False
     notices: list[str] = []
     took_ms: float
@@ -85,8 +91,11 @@ def search(ctx: Context, actor: Actor, request: SearchRequest) -> SearchPage:
     generation, offset = _place(request)
     if offset + request.limit > MAX_DEPTH:
         raise Invalid("narrow the search with filters instead of paging on", code="too_deep", depth=MAX_DEPTH)
-    arranged = pins.arranged(ctx, request.q)
-    query = _query(request, offset, arranged, lexicon.current(ctx))
+    with ctx.db.read() as session:
+        words, typed = read_typed(session, request.q)
+    chosen = joined(request.filters, typed)
+    arranged = pins.arranged(ctx, words)
+    query = _query(request, words, chosen, offset, arranged, lexicon.current(ctx))
     try:
         answer = ctx.index.search(query)
         degraded = "index_incomplete" in answer.notices
@@ -96,20 +105,29 @@ def search(ctx: Context, actor: Actor, request: SearchRequest) -> SearchPage:
         raise Invalid("the index was renewed; start again at the first page", code="stale_cursor")
     with ctx.db.read() as session:
         hits = hits_of(session, actor, answer, arranged.pinned)
-        facets = {name: _facet(session, name, answer, request) for name in answer.facets}
+        facets = {name: _facet(session, name, answer, chosen.get(name, ()), request.locale) for name in answer.facets}
     following = offset + len(answer.hits)
     more = bool(answer.hits) and following < min(answer.total, MAX_DEPTH) and not request.within
+    vain = not (answer.total or degraded or request.within) and bool(request.q or chosen)
     return SearchPage(
         total=answer.total,
         hits=hits,
         facets=facets,
         corrected_query=answer.corrected or None,
+        typed_filters=typed,
+        hints=hints(ctx, query, request.locale) if vain else [],
         degraded=degraded,
-        notices=list(answer.notices),
+        notices=_notices(request, answer),
         took_ms=round((time.perf_counter() - started) * 1000, 2),
         generation=answer.generation,
         next_cursor=paging.encode(answer.generation, following) if more else None,
     )
+
+
+def _notices(request: SearchRequest, answer: Answer) -> list[str]:
+    """What the engine noticed; a query that was cut before it came there was cut all the same."""
+    cut = (CUT,) if len(request.q) > MAX_CHARACTERS else ()
+    return list(dict.fromkeys((*cut, *answer.notices)))
 
 
 def suggest(ctx: Context, q: str, limit: int = 10) -> list[SuggestionView]:
@@ -148,11 +166,17 @@ def _place(request: SearchRequest) -> tuple[str, int]:
     return str(key[0]), max(0, int(key[1]))
 
 
-def _query(request: SearchRequest, offset: int, arranged: pins.Arranged, synonyms: Synonyms) -> Query:
-    filters = {name: tuple(values) for name, values in request.filters.items() if name in FACETS and values}
+def _query(
+    request: SearchRequest,
+    words: str,
+    chosen: Mapping[str, tuple[str, ...]],
+    offset: int,
+    arranged: pins.Arranged,
+    synonyms: Synonyms,
+) -> Query:
     return Query(
-        text=request.q,
-        filters=filters,
+        text=words,
+        filters={name: values for name, values in chosen.items() if name in FACETS and values},
         sort=request.sort,
         offset=offset,
         limit=request.limit,
@@ -183,12 +207,11 @@ def _by_title(ctx: Context, query: Query) -> Answer:
     return Answer(total=total, hits=hits, terms=tuple(words))
 
 
-def _facet(session: Session, name: str, answer: Answer, request: SearchRequest) -> list[FacetValue]:
+def _facet(session: Session, name: str, answer: Answer, chosen: Sequence[str], locale: Locale) -> list[FacetValue]:
     """Values with their names; chosen ones are always there, so that they can be taken back."""
     counts = dict(answer.facets[name])
-    chosen = tuple(request.filters.get(name, ()))
     values = [*counts, *(value for value in chosen if value not in counts)]
-    named = labels(session, name, values, request.locale)
+    named = labels(session, name, values, locale)
     return [
         FacetValue(value=value, label=named[value], count=counts.get(value, 0), selected=value in chosen)
         for value in values

@@ -3,10 +3,11 @@
 from collections.abc import Iterable, Mapping
 from typing import Literal
 
-from sqlalchemy import select
+from sqlalchemy import or_, select
 from sqlalchemy.orm import Session
 
 from repo_service.models import Division, Institution, Subject
+from search.fold import fold
 
 Locale = Literal["zh", "en"]
 Labels = Mapping[str, tuple[str, str]]  # value → (Chinese, English)
@@ -135,6 +136,16 @@ _FIXED: Mapping[str, Labels] = {
     "language": LANGUAGES,
     **_YES_NO,
 }
+_NAMED = {
+    "institution": (Institution.slug, Institution.name, Institution.name_en),
+    "division": (Division.code, Division.name),
+    "subject": (Subject.code, Subject.label_zh, Subject.label_en),
+}
+_ALIKE = 20  # values that one name may stand for
+_SAID = {
+    **dict.fromkeys(("有", "是", "yes", "true"), "true"),
+    **dict.fromkeys(("无", "没有", "否", "no", "false"), "false"),
+}
 _DURATION_ENDS = ((300.0, "under_5"), (1200.0, "5_to_20"), (3600.0, "20_to_60"))
 
 
@@ -151,6 +162,21 @@ def label(facet: str, value: str, locale: Locale = "zh") -> str:
     if pair is None:
         return value
     return pair[0] if locale == "zh" else pair[1]
+
+
+def values_called(session: Session, facet: str, name: str) -> tuple[str, ...]:
+    """The values of a facet that people call so, in either language or by the value itself; none when nobody does."""
+    wanted = fold(name)
+    if facet in _NAMED:
+        value, *names = _NAMED[facet]
+        either = or_(value == name, *(column.in_({name, wanted}) for column in names))
+        return tuple(session.scalars(select(value).where(either).order_by(value).limit(_ALIKE)))
+    if facet in _YES_NO and wanted in _SAID:
+        return (_SAID[wanted],)
+    known = {value: {fold(value), *map(fold, pair)} for value, pair in _FIXED.get(facet, {}).items()}
+    if facet == "language":  # Chinese is written in several ways
+        return tuple(value for value, names in known.items() if any(wanted in one for one in names))
+    return tuple(value for value, names in known.items() if wanted in names)
 
 
 def labels(session: Session, facet: str, values: Iterable[str], locale: Locale) -> dict[str, str]:

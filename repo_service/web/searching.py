@@ -90,9 +90,10 @@ def request_of(request: Request) -> SearchRequest:
 
 
 def chips(request: Request, found: SearchPage) -> list[Chip]:
-    """Each chosen filter with the address that takes it away."""
+    """Each chosen filter with the address that takes it away, out of the words too where it was typed."""
+    typed = {(one.facet, value): one.text for one in found.typed_filters for value in one.values}
     return [
-        Chip(value.label, _without(request, name, value.value))
+        Chip(value.label, _without(request, name, value.value, typed.get((name, value.value), "")))
         for name in SHOWN
         for value in found.facets.get(name, [])
         if value.selected
@@ -111,6 +112,8 @@ def moment(place: FoundPassage) -> Moment:
     return Moment(place.url + anchor, place.kind, place.page is not None, at, Markup(place.highlighted))  # noqa: S704 — escaped by the service
 
 
-def _without(request: Request, name: str, value: str) -> str:
+def _without(request: Request, name: str, value: str, typed: str) -> str:
     kept = [pair for pair in request.query_params.multi_items() if pair != (name, value) and pair[0] != "cursor"]
+    if typed:
+        kept = [(one, " ".join(said.replace(typed, " ").split()) if one == "q" else said) for one, said in kept]
     return f"/search?{urlencode(kept)}"

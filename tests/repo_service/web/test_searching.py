@@ -31,3 +31,57 @@ def test_a_query_that_is_too_long_says_so(library: Library, lang: str, said: str
     client = library.client()
     assert said in client.get("/search", params={"q": "(" * 450, "lang": lang}).text
     assert said not in client.get("/search", params={"q": "嫁接", "lang": lang}).text
+
+
+@pytest.mark.parametrize(
+    ("q", "facet", "values"),
+    [
+        ("嫁接 类型:视频", "media_kind", ["video"]),
+        ("嫁接 type:Video", "media_kind", ["video"]),
+        ("機構:新郑市农业职教中心", "institution", ["xinzheng"]),
+        ("institution:xinzheng 嫁接", "institution", ["xinzheng"]),
+        ("字幕:有", "captions", ["true"]),
+        ("captions:yes", "captions", ["true"]),
+        ("教育类型:农村成人", "kind", ["rural_adults"]),
+        ("许可:CC-BY-4.0 嫁接", "licence", ["CC-BY-4.0"]),
+        ("学科:园艺", "subject", ["S6"]),
+        ("语言：中文 嫁接", "language", ["zh-Hans", "zh-Hant", "zh-CN", "zh-TW", "zh"]),
+        ("language:Chinese", "language", ["zh-Hans", "zh-Hant", "zh-CN", "zh-TW", "zh"]),
+        ("时长:5 嫁接", "duration", ["5"]),
+    ],
+)
+def test_filters_can_be_typed_by_their_names(library: Library, q: str, facet: str, values: list[str]) -> None:
+    found = library.client().get("/api/v1/search", params={"q": q}).json()
+    (typed,) = found["typed_filters"]
+    assert (typed["facet"], typed["values"]) == (facet, values)
+    assert {value["value"] for value in found["facets"][facet] if value["selected"]} == set(values)
+    if facet != "duration":
+        assert "桃树芽接与嫁接技术" in [hit["title"] for hit in found["hits"]]
+
+
+def test_what_is_quoted_negated_or_unknown_is_no_filter(library: Library) -> None:
+    for q in ("“类型:视频”", "-类型:视频", "作者:赵保田", "比例1:2", "机构:没有的学校"):
+        assert library.client().get("/api/v1/search", params={"q": q}).json()["typed_filters"] == [], q
+
+
+def test_a_typed_filter_is_a_chip_that_can_be_taken_away(library: Library) -> None:
+    page = library.client().get("/search", params={"q": "嫁接 类型:视频", "lang": "zh"}).text
+    assert 'class="chip on" href="/search?q=%E5%AB%81%E6%8E%A5&amp;lang=zh">视频' in page
+
+
+def test_a_search_in_vain_shows_what_would_be_found(library: Library) -> None:
+    client = library.client()
+    found = client.get("/api/v1/search", params={"q": "嫁接", "media_kind": "audio"}).json()
+    assert found["total"] == 0
+    first = found["hints"][0]
+    assert (first["kind"], first["text"], first["total"]) == ("filter", "音频", 1)
+    assert client.get(first["url"]).text.count('<article class="hit">') == 1
+    near = client.get("/api/v1/search", params={"q": "jijiuxx"}).json()["hints"]
+    assert ("near", "家庭急救常识") in [(hint["kind"], hint["text"]) for hint in near]
+    words = client.get("/api/v1/search", params={"q": "“嫁接” 桃树 -芽接", "exact": "true"}).json()
+    assert words["total"] == 0
+    vain = client.get("/api/v1/search", params={"q": "qqxxzz"}).json()
+    assert {hint["kind"] for hint in vain["hints"]} == {"subject"}
+    assert vain["hints"][0]["url"].startswith("/search?subject=")
+    page = client.get("/search", params={"q": "qqxxzz", "lang": "en"}).text
+    assert "Many resources are about:" in page
