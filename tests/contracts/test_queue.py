@@ -1,15 +1,18 @@
 """What every job queue must do: wake whoever listens, and never be needed. A new backend adds its maker."""
 
+import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from celery import Celery
 
-from repo_service.queue.celery import CeleryQueue
+from repo_service.queue.celery import LIGHT, TASK, CeleryQueue
 from repo_service.queue.local import LocalQueue
 from repo_service.queue.port import JobQueue
+from tests.servers.base import free_port
 
 PATIENCE = 15.0
 QUIET = 0.5
@@ -148,6 +151,80 @@ def test_closing_twice_is_closing_once(new_queue: Maker) -> None:
     queue.ring(["job"])
     queue.close()
     queue.close()
+
+
+@pytest.mark.parametrize("broker", BROKERS)
+class TestCelery:
+    """What a broker promises besides."""
+
+    def test_a_message_is_a_job_s_id_and_nothing_else(self, broker: str, empty_broker: Callable[[str], str]) -> None:
+        url = empty_broker(broker)
+        queue = CeleryQueue(url)
+        queue.ring(["0192-job"])
+        queue.close()
+        with Celery(broker=url, set_as_current=False).connection_for_write() as connection:
+            box = connection.SimpleQueue(LIGHT, no_ack=True)
+            message = box.get(timeout=PATIENCE)
+            box.close()
+        arguments, keywords, _nothing = message.payload
+        assert (arguments, keywords) == (["0192-job"], {})
+        assert message.content_type == "application/json"
+        assert message.headers["task"] == TASK
+        assert message.headers["eta"] is None
+
+    def test_a_film_and_a_leaflet_wait_in_queues_of_their_own(
+        self, broker: str, empty_broker: Callable[[str], str]
+    ) -> None:
+        bell = CeleryQueue(empty_broker(broker))
+        with Listener(bell) as light, Listener(bell, heavy=True) as heavy:
+            bell.ring(["film"], heavy=True)
+            bell.ring(["leaflet"])
+            eventually(lambda: (light.heard, heavy.heard) == (["leaflet"], ["film"]))
+        bell.close()
+
+    def test_what_came_before_anybody_listened_is_heard(self, broker: str, empty_broker: Callable[[str], str]) -> None:
+        bell = CeleryQueue(empty_broker(broker))
+        bell.ring(["job"])
+        with Listener(bell) as listener:
+            eventually(lambda: listener.heard == ["job"])
+        bell.close()
+
+    def test_what_is_cut_short_goes_to_somebody_else(self, broker: str, empty_broker: Callable[[str], str]) -> None:
+        bell, stopping = CeleryQueue(empty_broker(broker)), threading.Event()
+        bell.ring(["job"])
+        bell.listen(lambda _job_id: stopping.set(), stopping, heavy=False)
+        with Listener(bell) as listener:
+            eventually(lambda: listener.heard == ["job"])
+        bell.close()
+
+    def test_a_broker_that_is_away_or_silent_keeps_nobody_waiting(
+        self, broker: str, empty_broker: Callable[[str], str]
+    ) -> None:
+        scheme = empty_broker(broker).partition(":")[0]
+        with socket.create_server(("127.0.0.1", 0)) as silent:
+            port = silent.getsockname()[1]
+            for _ in range(2):
+                queue = CeleryQueue(f"{scheme}://user:secret@127.0.0.1:{port}/")
+                began = time.monotonic()
+                with pytest.raises(ConnectionError) as first:
+                    queue.ring(["job"])
+                assert time.monotonic() - began < 6
+                began = time.monotonic()
+                with pytest.raises(ConnectionError):
+                    queue.ring(["job"])
+                assert time.monotonic() - began < 0.1, "who comes next does not wait again"
+                assert "secret" not in str(first.value)
+                queue.close()
+                silent.close()  # the second time nobody is there
+
+    def test_who_listens_to_a_broker_that_is_away_is_told(
+        self, broker: str, empty_broker: Callable[[str], str]
+    ) -> None:
+        scheme = empty_broker(broker).partition(":")[0]
+        queue = CeleryQueue(f"{scheme}://user:secret@127.0.0.1:{free_port()}/")
+        with pytest.raises(ConnectionError):
+            queue.listen(lambda _job_id: None, threading.Event(), heavy=False)
+        queue.close()
 
 
 class TestLocal:

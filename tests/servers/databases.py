@@ -1,5 +1,6 @@
 """The two databases as fixtures: a test marked ``both_databases`` runs on SQLite and on PostgreSQL."""
 
+import os
 import tempfile
 import uuid
 from collections.abc import Iterator
@@ -30,7 +31,13 @@ def backend(request: pytest.FixtureRequest) -> str:
 
 @pytest.fixture(scope="session")
 def postgres_url() -> Iterator[str]:
-    """A PostgreSQL with an empty database. Its folder is not pytest's: each new session shuts those to other users."""
+    """A PostgreSQL with an empty database, or the one that ``XUEHAI_TEST_POSTGRES`` names.
+
+    Its folder is not one of pytest's: each new session shuts those to other users.
+    """
+    if given := os.environ.get("XUEHAI_TEST_POSTGRES"):
+        yield given
+        return
     with tempfile.TemporaryDirectory(prefix="xuehai-postgres-") as folder, started(postgres(Path(folder))) as url:
         yield url
 

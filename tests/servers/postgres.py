@@ -15,9 +15,9 @@ USER = "postgres"  # the server refuses to run as root
 
 
 @contextlib.contextmanager
-def postgres(folder: Path) -> Iterator[str]:
+def postgres(folder: Path, port: int = 0) -> Iterator[str]:
     """A cluster of its own; the SQLAlchemy URL of its database ``xuehai``. The same folder again: the same data."""
-    directory, data, port = programs(), folder / "postgres", free_port()
+    directory, data, port = programs(), folder / "postgres", port or free_port()
     user = USER if os.geteuid() == 0 else None
     cluster, secret = data / "cluster", data / "password"
     new = not cluster.exists()
