@@ -19,7 +19,9 @@ class Settings(BaseSettings):
     database_url: str = Field("", description="SQLite in DATA_DIR, or postgresql+psycopg://USER:PASSWORD@HOST:PORT/DB")
     storage_url: str = Field("", description="Folder in DATA_DIR, file:///PATH, or s3://KEY:SECRET@HOST:PORT/BUCKET")
     search_url: str = Field(
-        "", description="Embedded engine in DATA_DIR, tantivy:///PATH, or http(s)://HOST:PORT/PREFIX"
+        "",
+        description="Embedded engine in DATA_DIR, tantivy:///PATH, or Elasticsearch at http(s)://USER:PASSWORD@HOST:PORT,"
+        "HOST:PORT/PREFIX; options ?api_key= (in the place of USER:PASSWORD) &ca_certs=FILE &shards= &timeout=SECONDS",
     )
     queue_url: str = Field("local:", description="local: one worker process; redis:// or amqp:// rings Celery workers")
     public_url: str = Field("http://127.0.0.1:8000", description="Address of the site as people see it")

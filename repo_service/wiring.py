@@ -71,7 +71,17 @@ def _store(url: str) -> ObjectStore:
 def _index(url: str, *, writer: bool) -> SearchIndex:
     if urlsplit(url).scheme == "tantivy":
         return EmbeddedIndex(_path(url), writer=writer)
-    raise _unknown("SEARCH_URL", urlsplit(url).scheme, "tantivy:///PATH")
+    supported = "tantivy:///PATH, http(s)://USER:PASSWORD@HOST:PORT,HOST:PORT/PREFIX"
+    if urlsplit(url).scheme in ("http", "https"):
+        try:
+            from search import elastic
+        except ModuleNotFoundError as error:
+            raise _needs("Elasticsearch", error) from None
+        try:
+            return elastic.connect(url)
+        except ValueError as error:
+            raise Misconfigured(f"XUEHAI_SEARCH_URL: {error}; supported: {supported}") from None
+    raise _unknown("SEARCH_URL", urlsplit(url).scheme, supported)
 
 
 def _queue(url: str, folder: Path) -> JobQueue:

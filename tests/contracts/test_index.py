@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from search import elastic
 from search.embedded import EmbeddedIndex
 from search.model import Document, Passage, Query, Tombstone
 from search.passages import first_and_more
@@ -58,11 +59,12 @@ LECTURES = (
 )
 
 
-@pytest.fixture(params=["embedded"])
+@pytest.fixture(params=["embedded", pytest.param("elasticsearch", marks=pytest.mark.xdist_group("servers"))])
 def index(request: pytest.FixtureRequest, tmp_path: Path) -> SearchIndex:
     """An empty index of each engine."""
-    assert request.param == "embedded"
-    return EmbeddedIndex(tmp_path / "index", writer=True)
+    if request.param == "embedded":
+        return EmbeddedIndex(tmp_path / "index", writer=True)
+    return elastic.connect(request.getfixturevalue("new_prefix")())
 
 
 @pytest.fixture

@@ -13,6 +13,7 @@ from celery import Celery
 
 from repo_service.queue.celery import HEAVY, LIGHT
 from tests.servers.base import Missing
+from tests.servers.elastic import elasticsearch
 from tests.servers.rabbit import rabbit
 from tests.servers.redis import redis
 from tests.servers.s3 import minio, versitygw
@@ -51,6 +52,19 @@ def versitygw_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 def new_bucket(request: pytest.FixtureRequest) -> Callable[[str], str]:
     """A maker of ``s3://`` URLs with a bucket that is not there yet, by the name of their server."""
     return lambda name: f"{request.getfixturevalue(f'{name}_url')}/bucket-{next(_numbers)}?secure=false"
+
+
+@pytest.fixture(scope="session")
+def elasticsearch_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """An Elasticsearch node."""
+    with started(elasticsearch(tmp_path_factory.mktemp("elasticsearch"))) as url:
+        yield url
+
+
+@pytest.fixture
+def new_prefix(elasticsearch_url: str) -> Callable[[], str]:
+    """A maker of URLs with a prefix of indexes that nobody uses yet."""
+    return lambda: f"{elasticsearch_url}/test-{os.getpid()}-{next(_numbers)}"
 
 
 @pytest.fixture(scope="session")

@@ -29,6 +29,8 @@ def test_without_settings_everything_is_embedded(tmp_path: Path) -> None:
         ("database_url", "geheim"),
         ("storage_url", "ftp://user:geheim@host/folder"),
         ("search_url", "solr://user:geheim@host"),
+        ("search_url", "http://user:geheim@host:port/xuehai"),
+        ("search_url", "https://host/xuehai?api_key=geheim&strange=1"),
         ("queue_url", "nats://user:geheim@host"),
     ],
 )
