@@ -9,6 +9,7 @@ from repo_service.api.answers import LIMIT, Cursor, Id, Limit, answer, page, pro
 from repo_service.api.deps import PUBLIC_ROUTE, Ctx, CurrentActor, guard
 from repo_service.policy import Actor
 from repo_service.services import catalog, files, redo
+from repo_service.services import related as likeness
 from repo_service.services.catalog import PassageView
 from repo_service.services.drafts import Language, OneOf, ResourceChanges, ResourceDraft, Slug
 from repo_service.services.paging import Page
@@ -102,6 +103,14 @@ def retry(request: Request, ctx: Ctx, actor: CurrentActor, resource_id: Id, step
     """Try a failed step again, and what waits for it."""
     redo.retry(ctx, actor, resource_id, step)
     return shown(request, ctx, actor, resource_id)
+
+
+@router.get("/{resource_id}/related", response_model=list[Summary], responses=problems(), dependencies=[PUBLIC_ROUTE])
+def related(
+    ctx: Ctx, actor: CurrentActor, resource_id: Id, limit: Annotated[int, Query(ge=1, le=20)] = 6
+) -> list[Summary]:
+    """Published resources that are about the same, from any institution, the most alike first."""
+    return likeness.related(ctx, actor, resource_id, limit)
 
 
 @router.get(

@@ -18,6 +18,7 @@ from repo_service.api.deps import (
 )
 from repo_service.errors import Conflict, Invalid, TooMany, Unauthenticated, XuehaiError
 from repo_service.services import accounts
+from repo_service.services import saved as searches
 from repo_service.web.look import look_of
 from repo_service.web.messages import sentence
 from repo_service.web.view import page
@@ -137,10 +138,20 @@ def _account(
     errors: dict[str, str] | None = None,
 ) -> Response:
     user = accounts.person(ctx, actor)
+    kept = searches.listing(ctx, actor)
     locale = look_of(request).locale
     roles = [word(locale, "user_role", user.role)]
     roles += [f"{held.institution.name}：{word(locale, 'user_role', held.role)}" for held in user.memberships]
-    return page(request, "account.html", status=status, email=user.email, roles=roles, saved=saved, errors=errors or {})
+    return page(
+        request,
+        "account.html",
+        status=status,
+        email=user.email,
+        roles=roles,
+        searches=kept,
+        saved=saved,
+        errors=errors or {},
+    )
 
 
 def signing_in(request: Request) -> str:

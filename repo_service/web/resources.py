@@ -12,11 +12,13 @@ from repo_service.policy import Actor
 from repo_service.services import catalog, curation
 from repo_service.services.catalog import PassageView
 from repo_service.services.records import FileView, JobView, Record
+from repo_service.services.related import related
 from repo_service.services.shelves import reviewed
 from repo_service.web import covers, describe, reading
 from repo_service.web.view import page
 
 router = APIRouter(dependencies=[PUBLIC_ROUTE], include_in_schema=False)
+ALIKE = 4  # resources beside the page's own
 
 
 @router.get("/resources/{resource_id}")
@@ -44,6 +46,7 @@ def resource(request: Request, ctx: Ctx, actor: CurrentActor, resource_id: str) 
         reason=reason_of(ctx, actor, record),
         citation=describe.citation(record, ctx.settings.public_url, ctx.clock()),
         linked_data=describe.linked_data(record, ctx.settings.public_url),
+        alike=related(ctx, actor, resource_id, ALIKE) if record.state == "published" else [],
         licence_url=describe.LICENCE_URLS.get(record.licence, ""),
         **shown,
     )

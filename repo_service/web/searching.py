@@ -2,14 +2,15 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import get_args
+from typing import Annotated, get_args
 from urllib.parse import urlencode
 
-from fastapi import APIRouter, Request
+from fastapi import APIRouter, Depends, Form, Request
 from markupsafe import Markup
-from starlette.responses import Response
+from starlette.responses import RedirectResponse, Response
 
-from repo_service.api.deps import PUBLIC_ROUTE, Ctx, CurrentActor
+from repo_service.api.deps import PUBLIC_ROUTE, Ctx, CurrentActor, guard
+from repo_service.services import saved
 from repo_service.services.finding import FacetValue, SearchPage, SearchRequest, search
 from repo_service.services.hits import FoundPassage
 from repo_service.services.labels import WHY
@@ -19,7 +20,8 @@ from repo_service.web.look import look_of
 from repo_service.web.view import clock, page
 from search.model import FACETS, Sort
 
-router = APIRouter(dependencies=[PUBLIC_ROUTE], include_in_schema=False)
+router = APIRouter(include_in_schema=False)
+SIGNED_IN = Depends(guard("account.use"))
 SORTS: tuple[Sort, ...] = get_args(Sort)
 SHOWN = ("media_kind", "kind", "institution_kind", "institution", "division", "subject", "duration", "captions",
          "degree", "vocational", "level", "language", "licence", "year")  # fmt: skip
@@ -47,12 +49,13 @@ class Moment:
     text: Markup
 
 
-@router.get("/search")
+@router.get("/search", dependencies=[PUBLIC_ROUTE])
 def results(request: Request, ctx: Ctx, actor: CurrentActor) -> Response:
     """The catalogue, narrowed by words and by facets."""
     asked = request_of(request)
     found = search(ctx, actor, asked)
     chosen = [(name, value) for name, values in asked.filters.items() for value in values]
+    address = urlencode([("q", asked.q), *chosen, *([("exact", EXACT)] if asked.exact else [])])
     return page(
         request,
         "search.html",
@@ -67,10 +70,25 @@ def results(request: Request, ctx: Ctx, actor: CurrentActor) -> Response:
         facets=[(name, found.facets[name]) for name in SHOWN if telling(found.facets.get(name, []))],
         kinds=KINDS,
         reviewed=reviewed(ctx, [hit.id for hit in found.hits]),
-        feed=f"/search/feed.atom?{urlencode([('q', asked.q), *chosen, *([('exact', EXACT)] if asked.exact else [])])}",
+        feed=f"/search/feed.atom?{address}",
+        address=address if asked.q or chosen else "",
+        saved="saved" in request.query_params,
         moments={hit.id: [moment(place) for place in hit.passages] for hit in found.hits},
         why={hit.id: [WHY[name][asked.locale == "en"] for name in hit.why if name in WHY] for hit in found.hits},
     )
+
+
+@router.post("/search/saved", dependencies=[SIGNED_IN])
+def save(ctx: Ctx, actor: CurrentActor, address: Annotated[str, Form()] = "") -> Response:
+    """Keep a search on one's account page."""
+    return RedirectResponse(f"/search?{saved.save(ctx, actor, address)}&saved=1", 303)
+
+
+@router.post("/search/saved/{saved_id}/remove", dependencies=[SIGNED_IN])
+def forget(ctx: Ctx, actor: CurrentActor, saved_id: str) -> Response:
+    """Keep a search no longer."""
+    saved.remove(ctx, actor, saved_id)
+    return RedirectResponse("/account", 303)
 
 
 def request_of(request: Request) -> SearchRequest:
@@ -113,7 +131,11 @@ def moment(place: FoundPassage) -> Moment:
 
 
 def _without(request: Request, name: str, value: str, typed: str) -> str:
-    kept = [pair for pair in request.query_params.multi_items() if pair != (name, value) and pair[0] != "cursor"]
+    kept = [
+        pair
+        for pair in request.query_params.multi_items()
+        if pair != (name, value) and pair[0] not in ("cursor", "saved")
+    ]
     if typed:
         kept = [(one, " ".join(said.replace(typed, " ").split()) if one == "q" else said) for one, said in kept]
     return f"/search?{urlencode(kept)}"

@@ -1,5 +1,8 @@
 """The page of a search: what was read instead of what was typed, and what to do about it."""
 
+import html
+import re
+
 import pytest
 
 from tests.repo_service.web.conftest import Library
@@ -85,3 +88,25 @@ def test_a_search_in_vain_shows_what_would_be_found(library: Library) -> None:
     assert vain["hints"][0]["url"].startswith("/search?subject=")
     page = client.get("/search", params={"q": "qqxxzz", "lang": "en"}).text
     assert "Many resources are about:" in page
+
+
+def test_a_search_is_kept_followed_and_forgotten(library: Library) -> None:
+    client = library.client("learner")
+    page = client.get("/search?q=嫁接&media_kind=video").text
+    assert 'name="address" value="q=%E5%AB%81%E6%8E%A5&amp;media_kind=video"' in page
+    token = library.token(client)
+    for _ in range(2):
+        given = {"csrf_token": token, "address": "q=%E5%AB%81%E6%8E%A5&media_kind=video&cursor=x&csrf_token=y"}
+        assert "已保存到我的账户页面" in client.post("/search/saved", data=given).text
+    account = client.get("/account").text
+    assert account.count("嫁接 · video") == 3, "kept once: its name, and the names of its two buttons"
+    feed = re.search(r'href="(/search/feed.atom[^"]+)"', account)
+    assert feed is not None
+    assert "桃树芽接与嫁接技术" in client.get(html.unescape(feed[1])).text
+    remove = re.search(r'action="(/search/saved/[^"]+/remove)"', account)
+    assert remove is not None
+    stranger = library.client("reviewer")
+    other = stranger.post(remove[1], data={"csrf_token": library.token(stranger)})
+    assert other.status_code == 404
+    assert "嫁接 · video" not in client.post(remove[1], data={"csrf_token": token}).text
+    assert "保存这个检索" not in library.client().get("/search?q=嫁接").text

@@ -1,0 +1,76 @@
+"""Searches that a person keeps, to come back to or to follow as a feed."""
+
+from datetime import datetime
+from urllib.parse import parse_qsl, urlencode
+
+from pydantic import BaseModel
+from sqlalchemy import func, select
+
+from repo_service.context import Context
+from repo_service.errors import Conflict, Invalid, NotFound
+from repo_service.models import SavedSearch
+from repo_service.policy import Actor, require
+from search.model import FACETS
+
+MAX_SAVED = 100
+LONGEST = 2_000
+_KEPT = ("q", "exact", *FACETS)
+
+
+class SavedView(BaseModel):
+    """A kept search with its addresses."""
+
+    id: str
+    name: str
+    url: str
+    feed: str
+    created_at: datetime
+
+
+def listing(ctx: Context, actor: Actor) -> list[SavedView]:
+    """One's own, the newest first."""
+    require(actor, "account.use")
+    with ctx.db.read() as session:
+        own = select(SavedSearch).where(SavedSearch.user_id == actor.id).order_by(SavedSearch.id.desc())
+        return [
+            SavedView(
+                id=row.id,
+                name=row.name,
+                url=f"/search?{row.address}",
+                feed=f"/search/feed.atom?{row.address}",
+                created_at=row.created_at,
+            )
+            for row in session.scalars(own)
+        ]
+
+
+def save(ctx: Context, actor: Actor, address: str, name: str = "") -> str:
+    """Keep the search of this query string; one that is kept already stays.
+
+    Answers the query string as it is kept: words and filters alone. Raises Invalid and Conflict.
+    """
+    require(actor, "account.use")
+    pairs = [(key, value) for key, value in parse_qsl(address[:LONGEST]) if key in _KEPT]
+    kept = urlencode(sorted(pairs))[:LONGEST]
+    if not pairs or actor.person is None:
+        raise Invalid(errors=(("address", "no_words", ""),))
+    with ctx.db.write() as session:
+        own = select(SavedSearch).where(SavedSearch.user_id == actor.id)
+        row = session.scalars(own.where(SavedSearch.address == kept)).one_or_none()
+        if row is None:
+            if (session.scalar(select(func.count()).select_from(own.subquery())) or 0) >= MAX_SAVED:
+                raise Conflict(code="lexicon_full", limit=MAX_SAVED)
+            said = name.strip() or " · ".join(value for _, value in pairs)
+            row = SavedSearch(user_id=actor.person, address=kept, name=said[:200], created_at=ctx.clock())
+            session.add(row)
+    return kept
+
+
+def remove(ctx: Context, actor: Actor, saved_id: str) -> None:
+    """Forget one of one's own; NotFound."""
+    require(actor, "account.use")
+    with ctx.db.write() as session:
+        row = session.get(SavedSearch, saved_id)
+        if row is None or row.user_id != actor.id:
+            raise NotFound()
+        session.delete(row)
