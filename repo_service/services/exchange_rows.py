@@ -138,8 +138,9 @@ def encoding_of(path: Path) -> str:
         head = file.read(4096)
         if head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
             return "utf-16"
-        if b"\0" in head[:64]:  # the names of the columns hold no NUL but in UTF-16
-            return "utf-16-be" if head[:1] == b"\0" else "utf-16-le"
+        for unmarked in ("utf-16-le", "utf-16-be"):
+            if "title".encode(unmarked) in head:  # a column that every file names
+                return unmarked
         decoder = codecs.getincrementaldecoder("utf-8")()
         try:
             decoder.decode(head)
