@@ -190,7 +190,8 @@ class _Worker:
         return worked
 
     def _reconcile(self) -> float:
-        if leases.take(self._ctx, leases.RECONCILER, self._name, ROLE_SECONDS):
+        # Not for long: while a worker that froze or lost its machine holds this role, nobody takes its jobs.
+        if leases.take(self._ctx, leases.RECONCILER, self._name, 3 * self._ctx.settings.reconcile_seconds):
             self._tell(upkeep.reconcile_once(self._ctx, thorough=False, pipeline=self._pipeline))
         self._stopping.wait(self._ctx.settings.reconcile_seconds)
         return 0.0

@@ -13,6 +13,7 @@ from repo_service.context import Context
 from repo_service.migrations import run
 from repo_service.models import File, Job, Resource, new_id
 from repo_service.services import blobs, jobs, processing
+from repo_service.services.jobs import Pipeline
 from repo_service.settings import Settings
 from tests import support
 
@@ -70,7 +71,7 @@ class Bench:
     resource: Resource
 
     def give(
-        self, line: Line, name: str = "lesson.txt", role: str = "source", data: bytes = b"lesson", version: int = 1
+        self, line: Pipeline, name: str = "lesson.txt", role: str = "source", data: bytes = b"lesson", version: int = 1
     ) -> File:
         digest = hashlib.sha256(data).hexdigest()
         staged = new_id()
@@ -95,7 +96,7 @@ class Bench:
             jobs.enqueue(session, self.ctx, file, pipeline=line)
         return file
 
-    def work(self, line: Line, worker: str = "w", heavy: bool | None = None) -> int:
+    def work(self, line: Pipeline, worker: str = "w", heavy: bool | None = None) -> int:
         """Run until nothing is ready; how many jobs ran."""
         count = 0
         while processing.work_one(self.ctx, worker, heavy, pipeline=line):
