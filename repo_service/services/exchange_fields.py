@@ -25,6 +25,8 @@ _FLAGS = frozenset({"degree", "vocational"})
 _LINES = frozenset({"external_id", "title", "language", "licence", "level"})
 _YES = frozenset({"true", "1", "yes", "y", "是"})
 _NO = frozenset({"false", "0", "no", "n", "否", ""})
+LONGEST_BEGINNING = 40  # characters
+_SENTENCE_END = re.compile(r"[。！？!?]")
 _BETWEEN = re.compile(r"[,，;；、\n]+")
 
 
@@ -59,6 +61,8 @@ def record_of(row: Row, ignored: set[str]) -> dict[str, Any]:
                 named[known] = _plain(known, value)
         elif len(ignored) < 1000:
             ignored.add(name[:80])
+    if named.get("title") == "":
+        named["title"] = _beginning(named)
     try:
         checked: ImportedRecord = _validate({name: value for name, value in named.items() if value is not None})
     except ValidationError as error:
@@ -85,6 +89,14 @@ def _plain(name: str, value: Any) -> Any:
         plain = " ".join(value.split())
         return plain if plain or name in ("external_id", "title") else None
     return _year(value) if name == "year" else value
+
+
+def _beginning(named: Mapping[str, Any]) -> str:
+    """A name for a record whose title was left blank: how its text begins. Empty where there is none."""
+    content = next((said for name in ("text", "description") if isinstance(said := named.get(name), str) and said), "")
+    plain = " ".join(content[: 10 * LONGEST_BEGINNING].split())
+    sentence = _SENTENCE_END.split(plain, maxsplit=1)[0]
+    return sentence if len(sentence) <= LONGEST_BEGINNING else f"{sentence[:LONGEST_BEGINNING]}…"
 
 
 def _year(value: Any) -> Any:

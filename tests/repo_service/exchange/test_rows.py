@@ -154,6 +154,13 @@ def test_csv_must_name_its_columns(tmp_path: Path, head: str) -> None:
     assert refused.value.stable_code == "import_columns"
 
 
+def test_a_blank_title_is_made_of_the_text_and_a_missing_one_is_told_of() -> None:
+    assert record_of(Row(1, {"id": "1", "title": " ", "text": "春天来了。花开"}), set())["title"] == "春天来了"
+    assert record_of(Row(1, {"id": "1", "title": "", "text": "长" * 99}), set())["title"] == "长" * 40 + "…"
+    for fields in ({"id": "1", "text": "春天"}, {"id": "1", "title": ""}, {"id": "1", "title": None, "text": "春天"}):
+        assert taken(Row(1, fields), set())[1] == "required"
+
+
 def test_values_are_read_as_offices_write_them() -> None:
     named = {
         "id": 7,

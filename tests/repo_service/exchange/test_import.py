@@ -1,0 +1,178 @@
+"""Bulk import into the catalogue: what was made, found, changed, left alone; rights and the audit trail."""
+
+import json
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import func, select
+
+from repo_service.context import Context
+from repo_service.errors import Forbidden, NotFound
+from repo_service.models import Audit, Counter, Decision, Outbox, Resource
+from repo_service.policy import ANONYMOUS, OPERATOR, Actor
+from repo_service.services import curation, exchange, indexing
+from repo_service.services.exchange import Imported
+from tests import support
+
+UPLOADER = frozenset({"uploader"})
+
+
+@pytest.fixture(autouse=True)
+def school(ctx: Context) -> None:
+    """The institution that everything is imported into."""
+    support.institution(ctx)
+
+
+def take(ctx: Context, tmp_path: Path, rows: Iterable[Mapping[str, Any]], *, publish: bool = True) -> Imported:
+    """Import these records."""
+    path = tmp_path / "rows.jsonl"
+    path.write_text("".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows), encoding="utf-8")
+    return exchange.import_file(ctx, OPERATOR, path, "jsonl", "xuexiao", publish=publish)
+
+
+def counts(result: Imported) -> tuple[int, int, int, int]:
+    """created, updated, unchanged, failed."""
+    return result.created, result.updated, result.unchanged, result.failed
+
+
+def found(ctx: Context, words: str) -> list[str | None]:
+    """External ids of what a visitor finds."""
+    page = indexing.search(ctx, ANONYMOUS, indexing.SearchRequest(q=words))
+    return [hit.external_id for hit in page.hits]
+
+
+def row_of(ctx: Context, external_id: str) -> Resource:
+    """The row of a record."""
+    with ctx.db.read() as session:
+        return session.scalars(select(Resource).where(Resource.external_id == external_id)).one()
+
+
+def count(ctx: Context, table: Any, *where: Any) -> int:
+    """How many rows."""
+    with ctx.db.read() as session:
+        return session.scalar(select(func.count()).select_from(table).where(*where)) or 0
+
+
+def epoch(ctx: Context) -> int:
+    """The number that rises with each change that the public sees."""
+    with ctx.db.read() as session:
+        row = session.get(Counter, indexing.EPOCH)
+    return row.value if row else 0
+
+
+def test_records_are_found_when_the_import_returns(ctx: Context, tmp_path: Path) -> None:
+    rows = [{"id": f"c{n}", "title": f"茶艺第{n}讲", "text": "紫砂壶与武夷岩茶的冲泡"} for n in range(2_500)]
+    assert counts(take(ctx, tmp_path, rows)) == (2_500, 0, 0, 0)
+    page = indexing.search(ctx, ANONYMOUS, indexing.SearchRequest(q="紫砂壶"))
+    assert page.total == 2_500
+    assert "<mark>紫砂壶</mark>" in page.hits[0].snippet
+    assert count(ctx, Outbox, Outbox.done_at.is_(None)) == 0
+    assert count(ctx, Decision, Decision.action == "publish") == 2_500
+
+
+def test_the_same_again_changes_nothing(ctx: Context, tmp_path: Path) -> None:
+    rows = [{"id": "a", "title": "围棋入门", "keywords": ["棋"], "year": 2020}, {"id": "b", "title": "象棋入门"}]
+    take(ctx, tmp_path, rows)
+    before, seen = row_of(ctx, "a"), epoch(ctx)
+    assert counts(take(ctx, tmp_path, rows)) == (0, 0, 2, 0)
+    after = row_of(ctx, "a")
+    assert (after.rev, after.metadata_rev, after.updated_at) == (before.rev, before.metadata_rev, before.updated_at)
+    assert epoch(ctx) == seen
+    assert count(ctx, Audit, Audit.what == "resource.import_unreviewed") == 1, "what changes nothing is no act"
+
+
+def test_what_a_row_names_is_changed_and_the_rest_stays(ctx: Context, tmp_path: Path) -> None:
+    take(ctx, tmp_path, [{"id": "a", "title": "围棋入门", "description": "黑白", "level": "everyone"}])
+    before = row_of(ctx, "a")
+    assert counts(take(ctx, tmp_path, [{"id": "a", "title": "桥牌入门", "level": ""}])) == (0, 1, 0, 0)
+    after = row_of(ctx, "a")
+    assert (after.title, after.description, after.level) == ("桥牌入门", "黑白", "")
+    assert after.metadata_rev == before.metadata_rev + 1
+    assert (found(ctx, "桥牌"), found(ctx, "围棋")) == (["a"], [])
+
+
+def test_drafts_stay_drafts_until_somebody_publishes(ctx: Context, tmp_path: Path) -> None:
+    rows = [{"id": name, "title": f"书法{name}"} for name in ("draft", "withdrawn", "rejected", "public")]
+    take(ctx, tmp_path, rows, publish=False)
+    assert found(ctx, "书法") == []
+    curation.publish(ctx, OPERATOR, row_of(ctx, "withdrawn").id)
+    curation.withdraw(ctx, OPERATOR, row_of(ctx, "withdrawn").id)
+    with ctx.db.write() as session:
+        session.get_one(Resource, row_of(ctx, "rejected").id).state = "rejected"
+    changed = [{**row, "description": "毛笔"} for row in rows]
+    assert counts(take(ctx, tmp_path, changed)) == (0, 4, 0, 0)
+    states = {name: row_of(ctx, name).state for name in ("draft", "withdrawn", "rejected", "public")}
+    assert states == {"draft": "published", "withdrawn": "withdrawn", "rejected": "rejected", "public": "published"}
+    assert sorted(map(str, found(ctx, "书法"))) == ["draft", "public"]
+
+
+def test_bad_rows_are_told_of_and_good_rows_go_in(ctx: Context, tmp_path: Path) -> None:
+    rows: list[dict[str, Any]] = [
+        {"id": "a", "title": "太极拳"},
+        {"id": "a", "title": "太极剑"},
+        {"title": "没有编号"},
+        {"id": "c", "title": "学科", "subjects": ["no-such-subject"]},
+        {"id": "d", "title": "许可", "licence": "none"},
+        {"id": "e", "title": "控制\u0000符"},
+        {"id": "f", "title": "长" * 501},
+        {"id": "g", "title": "好的"},
+    ]
+    result = take(ctx, tmp_path, rows)
+    assert counts(result) == (2, 0, 0, 6)
+    assert sorted((error.line, error.code) for error in result.errors) == [
+        (2, "duplicate_id"),
+        (3, "required"),
+        (4, "unknown_subject"),
+        (5, "unknown_value"),
+        (6, "bad_value"),
+        (7, "too_long"),
+    ]
+    assert row_of(ctx, "a").title == "太极拳"
+
+
+def test_ids_are_those_of_the_institution(ctx: Context, tmp_path: Path) -> None:
+    support.resource(ctx, support.institution(ctx, "other"), "别人的", external_id="a")
+    assert counts(take(ctx, tmp_path, [{"id": "a", "title": "自己的"}])) == (1, 0, 0, 0)
+
+
+def test_only_operators_publish_without_review(ctx: Context, tmp_path: Path) -> None:
+    path = tmp_path / "rows.jsonl"
+    path.write_text('{"id":"a","title":"b"}\n', encoding="utf-8")
+    with ctx.db.read() as session:
+        place = exchange.institution_named(session, "xuexiao")
+    member = Actor(id=support.user(ctx, in_=place).id, roles={place.id: UPLOADER}, scopes=frozenset({"all"}))
+    with pytest.raises(Forbidden):
+        exchange.import_file(ctx, member, path, "jsonl", "xuexiao", publish=True)
+    with pytest.raises(NotFound):
+        exchange.import_file(ctx, OPERATOR, path, "jsonl", "nowhere")
+    assert counts(exchange.import_file(ctx, member, path, "jsonl", "xuexiao")) == (1, 0, 0, 0)
+    with ctx.db.read() as session:
+        act = session.scalars(select(Audit).where(Audit.what == "resource.import")).one()
+    assert (act.who, act.object, act.detail) == (member.id, place.id, {"file": "rows.jsonl"})
+
+
+@pytest.mark.parametrize(
+    ("name", "created", "codes", "query"),
+    [
+        ("catalogue/ntut_courses.jsonl", 851, [], "数据库系统"),
+        ("catalogue/sjtu_courses.jsonl", 2_180, ["duplicate_id"], "生态学"),
+        ("relevance/cmrc2018/docs.jsonl", 1_104, [], "战国无双"),
+    ],
+)
+def test_real_catalogues(ctx: Context, data_dir: Path, name: str, created: int, codes: list[str], query: str) -> None:
+    result = exchange.import_file(ctx, OPERATOR, data_dir / name, "jsonl", "xuexiao", publish=True)
+    assert (result.created, [error.code for error in result.errors]) == (created, codes)
+    assert found(ctx, query)
+
+
+def test_formulas_of_spreadsheets_are_refused_without_columns_and_text_with_them(
+    ctx: Context, tmp_path: Path, data_dir: Path
+) -> None:
+    cells = (data_dir / "hostile" / "made" / "text" / "csv_formula.csv").read_text(encoding="utf-8").splitlines()
+    path = tmp_path / "rows.csv"
+    path.write_text("\n".join(["title,id", *cells[1:]]), encoding="gb18030")
+    result = exchange.import_file(ctx, OPERATOR, path, "csv", "xuexiao", publish=True)
+    assert counts(result) == (4, 0, 0, 0)
+    assert row_of(ctx, "2").title == "+1+1"
