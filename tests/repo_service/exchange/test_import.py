@@ -13,6 +13,7 @@ from repo_service.errors import Forbidden, NotFound
 from repo_service.models import Audit, Counter, Decision, Outbox, Resource
 from repo_service.policy import ANONYMOUS, OPERATOR, Actor
 from repo_service.services import curation, exchange, indexing
+from repo_service.services.deposits import institution_named
 from repo_service.services.exchange import Imported
 from tests import support
 
@@ -73,7 +74,10 @@ def test_records_are_found_when_the_import_returns(ctx: Context, tmp_path: Path)
 
 
 def test_the_same_again_changes_nothing(ctx: Context, tmp_path: Path) -> None:
-    rows = [{"id": "a", "title": "围棋入门", "keywords": ["棋"], "year": 2020}, {"id": "b", "title": "象棋入门"}]
+    rows: list[dict[str, Any]] = [
+        {"id": "a", "title": "围棋入门", "keywords": ["棋"], "year": 2020},
+        {"id": "b", "title": "象棋入门"},
+    ]
     take(ctx, tmp_path, rows)
     before, seen = row_of(ctx, "a"), epoch(ctx)
     assert counts(take(ctx, tmp_path, rows)) == (0, 0, 2, 0)
@@ -141,7 +145,7 @@ def test_only_operators_publish_without_review(ctx: Context, tmp_path: Path) -> 
     path = tmp_path / "rows.jsonl"
     path.write_text('{"id":"a","title":"b"}\n', encoding="utf-8")
     with ctx.db.read() as session:
-        place = exchange.institution_named(session, "xuexiao")
+        place = institution_named(session, "xuexiao")
     member = Actor(id=support.user(ctx, in_=place).id, roles={place.id: UPLOADER}, scopes=frozenset({"all"}))
     with pytest.raises(Forbidden):
         exchange.import_file(ctx, member, path, "jsonl", "xuexiao", publish=True)
