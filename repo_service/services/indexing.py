@@ -81,9 +81,10 @@ def drain(ctx: Context, limit: int = 1_000) -> int:
     with ctx.db.read() as session:
         waiting = select(Outbox).where(Outbox.done_at.is_(None), Outbox.kind == outbox.INDEX)
         rows = list(session.scalars(waiting.order_by(Outbox.id).limit(limit)))
-        if not rows:
-            return 0
-        lexicon.current(ctx, now=True)
+    if not rows:
+        return 0
+    lexicon.current(ctx, now=True)
+    with ctx.db.read() as session:
         rows, changes = _changes(session, rows)
     rejected = ctx.index.write(changes)
     _settle(ctx, rows, changes, rejected, ctx.index.health().generation or health.generation)
