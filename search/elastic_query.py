@@ -1,7 +1,7 @@
 """Clauses → queries of Elasticsearch, and the bodies of searches. Pure: nothing here asks a server.
 
-Elasticsearch leaves out the factor k1 + 1 of BM25, which the embedded engine has, and its field_value_factor knows the
-decimal logarithm alone; `SCALE` makes up for both, so that a score means the same on either engine.
+Its BM25 is the embedded engine's. Its field_value_factor knows the decimal logarithm alone; `SCALE` makes up for that,
+so that a score means the same on either engine.
 """
 
 import math
@@ -15,8 +15,7 @@ from search.model import Query
 from search.query import Plan
 
 Body = dict[str, Any]
-K1 = 1.2
-SCALE = (K1 + 1) / math.log10(2)
+SCALE = 1 / math.log10(2)
 COUNTED_IN = ("words", "parts", "title", "subjects", "institution")  # fields that say how frequent a word is
 _REGEX = re.compile(r'[.?+*|{}\[\]()"\\#@&<>~^$-]')
 
@@ -31,7 +30,7 @@ def build(clause: Clause) -> Body:
         case AnyOf(field, keys):
             return {"constant_score": {"filter": {"terms": {field: list(keys)}}, "boost": 0.0}}
         case Flat(inner, score):
-            return {"constant_score": {"filter": build(inner), "boost": score / SCALE}}
+            return {"constant_score": {"filter": build(inner), "boost": score}}
         case Best(clauses):
             return {"dis_max": {"queries": [build(one) for one in clauses]}}
         case Mixed(must, should, without, least):
@@ -58,7 +57,7 @@ def hits(query: Query, plan: Plan, clause: Clause, facets: Iterable[str]) -> Bod
     """A page of hits with the exact total and counts of these facets."""
     offset, limit = asking.page(query)
     ranked = asking.order(query, plan) == "relevance"
-    body: Body = {
+    return {
         "query": weighed(clause) if ranked else {"bool": {"filter": [build(clause)]}},
         "from": offset,
         "size": limit if query.limit > 0 else 0,
@@ -67,7 +66,6 @@ def hits(query: Query, plan: Plan, clause: Clause, facets: Iterable[str]) -> Bod
         "_source": ["rev"],
         "aggs": counts(facets),
     }
-    return body
 
 
 def counted(clause: Clause, facets: Iterable[str] = ()) -> Body:
@@ -101,7 +99,7 @@ def places(plan: Plan, owners: Sequence[str], most: int) -> Body:
     """The best passages of each of these owners (document and revision), and how many each has."""
     best = {"top_hits": {"size": most, "sort": _PLACES, "track_scores": True, "_source": ["id"]}}
     return {
-        "query": _scaled(asking.passages(plan, AnyOf("owner", tuple(owners)))),
+        "query": build(asking.passages(plan, AnyOf("owner", tuple(owners)))),
         "size": 0,
         "track_total_hits": False,
         "aggs": {"owners": {"terms": {"field": "owner", "size": len(owners)}, "aggs": {"best": best}}},
@@ -112,7 +110,7 @@ def within(query: Query, plan: Plan, owner: str) -> Body:
     """A page of the passages of one owner."""
     offset, limit = asking.page(query)
     return {
-        "query": _scaled(asking.passages(plan, AnyOf("owner", (owner,)))),
+        "query": build(asking.passages(plan, AnyOf("owner", (owner,)))),
         "from": offset,
         "size": limit,
         "sort": _PLACES,
@@ -122,10 +120,6 @@ def within(query: Query, plan: Plan, owner: str) -> Body:
 
 
 _PLACES = [{"_score": "desc"}, {"number": "asc"}]
-
-
-def _scaled(clause: Clause) -> Body:
-    return {"function_score": {"query": build(clause), "boost": K1 + 1}}
 
 
 def known(words: Iterable[str]) -> Body:

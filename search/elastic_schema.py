@@ -8,7 +8,19 @@ import orjson
 from search import schema
 from search.asking import MAX_DEPTH, MAX_LIMIT
 from search.elastic_query import COUNTED_IN
-from search.fields import GAP, HEADS, Fields, PassageFields, abbreviated, fields, orders, spelled, weight, with_subwords
+from search.fields import (
+    GAP,
+    HEADS,
+    Fields,
+    PassageFields,
+    abbreviated,
+    fields,
+    filled,
+    orders,
+    spelled,
+    weight,
+    with_subwords,
+)
 from search.model import FACETS, Document, Tombstone
 
 VERSION = schema.VERSION  # analysis and fields are those of the embedded engine
@@ -129,7 +141,7 @@ _ORDER_OF_GONE = {"newest": 0, "shortest": 0, "most_opened": 0}
 
 
 def _barred(text: str) -> str:
-    return text.replace(GAP, _BAR) or _BAR
+    return filled(text).replace(GAP, _BAR)
 
 
 def _spellings(found: Fields) -> dict[str, list[str]]:

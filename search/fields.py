@@ -172,3 +172,8 @@ def orders(document: Document) -> dict[str, int]:
     worth = {"newest": int(document.published_at * 100), "shortest": lasting, "most_opened": document.opens}
     tie = int.from_bytes(blake2b(document.id.encode(), digest_size=4).digest()) >> (32 - _TIE_BITS)
     return {name: (min(max(0, value), _MOST) << _TIE_BITS) | tie for name, value in worth.items()}
+
+
+def filled(text: str) -> str:
+    """A text of a field, or a gap where it has no words: so every document counts in the average length everywhere."""
+    return GAP if not text or text.isspace() else text

@@ -4,10 +4,10 @@ from hashlib import blake2b
 
 import tantivy
 
-from search.fields import GAP, HEADS, Fields, PassageFields, orders, weight
+from search.fields import HEADS, Fields, PassageFields, filled, orders, weight
 from search.model import FACETS, Document, Tombstone
 
-VERSION = 2  # raise with every change here or in the analysis: older indexes are rebuilt
+VERSION = 3  # raise with every change here or in the analysis: older indexes are rebuilt
 
 VOCABULARY = ("sound", "initials")
 
@@ -84,7 +84,7 @@ def resource(document: Document, found: Fields) -> tuple[tantivy.Document, list[
     laid.add_text("live", "1")
     laid.add_text("label", found.label)
     for name, text in found.texts.items():
-        laid.add_text(name, text or GAP)  # every document counts in a field's average length, on every engine
+        laid.add_text(name, filled(text))
     for name, keys in found.terms.items():
         for key in keys:
             laid.add_text(name, key)
@@ -102,7 +102,7 @@ def _passage(parent: str, place: PassageFields) -> tantivy.Document:
     laid.add_text("id", place.id)
     laid.add_text("parent", parent)
     laid.add_unsigned("parent_number", parent_number(parent))
-    laid.add_text("words", place.words or GAP)
-    laid.add_text("parts", place.parts or GAP)
-    laid.add_text("chars", place.chars or GAP)
+    laid.add_text("words", filled(place.words))
+    laid.add_text("parts", filled(place.parts))
+    laid.add_text("chars", filled(place.chars))
     return laid

@@ -61,6 +61,12 @@ def _rows(path: Path) -> list[dict[str, str]]:
     return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
 
 
+def paragraphs(document: Document) -> tuple[Passage, ...]:
+    """The sentences of a document as its passages."""
+    sentences = [sentence for sentence in document.text.split("。") if sentence]
+    return tuple(Passage(f"{document.id}-{n}", "section", sentence) for n, sentence in enumerate(sentences))
+
+
 def captions(data: Path) -> tuple[Document, ...]:
     """A real course: each file of captions a document, its cues joined to sentences."""
     files = sorted((data / "subtitles" / "hf-course").glob("*/*.srt"))
