@@ -23,6 +23,7 @@ FACETS = (
     "duration",
     "year",
     "captions",
+    "downloadable",
 )
 
 

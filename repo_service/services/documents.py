@@ -8,6 +8,7 @@ from sqlalchemy.orm import Session, joinedload
 
 from repo_service.models import Division, Passage, Resource, Subject
 from repo_service.services.labels import duration_class
+from repo_service.vocab import DOWNLOADABLE
 from search import passages as search_passages
 from search.model import Document, Tombstone
 from search.model import Passage as SearchPassage
@@ -80,6 +81,7 @@ class Mapper:
             "duration": duration_class(resource.duration),
             "year": _some(str(resource.year or "")),
             "captions": (_yes(resource.has_captions),),
+            "downloadable": (_yes(resource.licence in DOWNLOADABLE),),
         }
 
     def _labels(self, resource: Resource) -> list[str]:

@@ -27,6 +27,7 @@ FACETS: Labels = {
     "duration": ("时长", "Duration"),
     "year": ("年份", "Year"),
     "captions": ("字幕", "Captions"),
+    "downloadable": ("下载", "Download"),
 }
 INSTITUTION_KINDS: Labels = {
     "university": ("高校", "University"),
@@ -125,6 +126,7 @@ _YES_NO: Mapping[str, Labels] = {
     "degree": {"true": ("学历", "Degree"), "false": ("非学历", "Non-degree")},
     "vocational": {"true": ("职业", "Vocational"), "false": ("非职业", "Non-vocational")},
     "captions": {"true": ("有字幕", "With captions"), "false": ("无字幕", "Without captions")},
+    "downloadable": {"true": ("可自由下载", "Free to download"), "false": ("仅在线学习", "To learn online only")},
 }
 _FIXED: Mapping[str, Labels] = {
     "institution_kind": INSTITUTION_KINDS,

@@ -24,7 +24,7 @@ router = APIRouter(include_in_schema=False)
 SIGNED_IN = Depends(guard("account.use"))
 SORTS: tuple[Sort, ...] = get_args(Sort)
 SHOWN = ("media_kind", "kind", "institution_kind", "institution", "division", "subject", "duration", "captions",
-         "degree", "vocational", "level", "language", "licence", "year")  # fmt: skip
+         "degree", "vocational", "level", "language", "licence", "downloadable", "year")  # fmt: skip
 PAGE = 10
 EXACT = "true"  # of the parameter `exact`: nothing is respelled
 LONGEST = 500  # characters of a query that are looked at

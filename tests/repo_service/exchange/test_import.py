@@ -136,6 +136,16 @@ def test_bad_rows_are_told_of_and_good_rows_go_in(ctx: Context, tmp_path: Path) 
     assert row_of(ctx, "a").title == "太极拳"
 
 
+def test_what_is_free_to_download_can_be_chosen(ctx: Context, tmp_path: Path) -> None:
+    rows = [{"id": "free", "title": "刺绣"}, {"id": "bound", "title": "刺绣", "license": "LicenseRef-audience"}]
+    take(ctx, tmp_path, rows)
+    request = indexing.SearchRequest(q="刺绣", filters={"downloadable": ("true",)}, locale="en")
+    page = indexing.search(ctx, ANONYMOUS, request)
+    assert [hit.external_id for hit in page.hits] == ["free"]
+    values = {value.label: (value.count, value.selected) for value in page.facets["downloadable"]}
+    assert values == {"Free to download": (1, True), "To learn online only": (1, False)}
+
+
 def test_ids_are_those_of_the_institution(ctx: Context, tmp_path: Path) -> None:
     support.resource(ctx, support.institution(ctx, "other"), "别人的", external_id="a")
     assert counts(take(ctx, tmp_path, [{"id": "a", "title": "自己的"}])) == (1, 0, 0, 0)
