@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from typing import Self
 from urllib.parse import parse_qs, quote, unquote, urlsplit
 
 import structlog
@@ -225,7 +226,7 @@ class S3Store:
                 if error.code == "InvalidRange":  # it ends before ``start``
                     return iter(())
                 raise
-        return _body(key, answer)
+        return _Body(key, answer)
 
     def _read_parts(self, parts: list[_Part], start: int, end: int) -> Iterator[bytes]:
         for part in parts:
@@ -287,13 +288,32 @@ def _length(parts: list[_Part]) -> int:
     return parts[-1].end if parts else 0
 
 
-def _body(key: str, answer: urllib3.BaseHTTPResponse) -> Iterator[bytes]:
-    try:
-        with _own_errors(key):
-            yield from answer.stream(CHUNK)
-    finally:
-        answer.close()
-        answer.release_conn()
+class _Body(Iterator[bytes]):
+    """The bytes of an answer, chunk by chunk; it lets go of the connection when it ends or is forgotten."""
+
+    def __init__(self, key: str, answer: urllib3.BaseHTTPResponse) -> None:
+        self._key = key
+        self._answer = answer
+        self._chunks = answer.stream(CHUNK)
+
+    def __iter__(self) -> Self:
+        return self
+
+    def __next__(self) -> bytes:
+        with _own_errors(self._key):
+            chunk = next(self._chunks, b"")
+        if not chunk:
+            self._answer.release_conn()  # read to its end: the connection serves the next request
+            raise StopIteration
+        return chunk
+
+    def close(self) -> None:
+        """Break off: what was not read yet is worth less than the connection."""
+        self._answer.close()
+        self._answer.release_conn()
+
+    def __del__(self) -> None:
+        self.close()
 
 
 @contextmanager
