@@ -5,8 +5,10 @@ Mark what uses one with ``xdist_group("servers")``, so that it starts in one pro
 
 import itertools
 import os
+import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager
+from pathlib import Path
 
 import pytest
 from celery import Celery
@@ -55,9 +57,12 @@ def new_bucket(request: pytest.FixtureRequest) -> Callable[[str], str]:
 
 
 @pytest.fixture(scope="session")
-def elasticsearch_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """An Elasticsearch node."""
-    with started(elasticsearch(tmp_path_factory.mktemp("elasticsearch"))) as url:
+def elasticsearch_url() -> Iterator[str]:
+    """An Elasticsearch node. Its folder is not pytest's: each new session shuts those to other users."""
+    with (
+        tempfile.TemporaryDirectory(prefix="xuehai-elasticsearch-", ignore_cleanup_errors=True) as folder,
+        started(elasticsearch(Path(folder))) as url,
+    ):
         yield url
 
 
