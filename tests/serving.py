@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+import time
 import urllib.request
 from pathlib import Path
 from typing import Any
@@ -50,3 +51,33 @@ class Served:
         assert self.process.stdout is not None
         self.process.stdout.close()
         return code
+
+
+class Worker:
+    """A running `worker` with a folder of its own, and nothing else but the settings that lead to servers."""
+
+    def __init__(self, folder: Path, **settings: str) -> None:
+        environment = {name: value for name, value in os.environ.items() if not name.startswith("XUEHAI_")}
+        self._environment = environment | {"XUEHAI_DATA_DIR": str(folder)} | settings
+        self._log = folder.with_suffix(".log")
+        self._start()
+
+    @property
+    def pid(self) -> int:
+        """Of the process that runs now."""
+        return self._process.pid
+
+    def revive(self) -> None:
+        """Start it again when it was killed."""
+        time.sleep(0.05)  # the killed process is not gone at once
+        if self._process.poll() is not None:
+            self._start()
+
+    def end(self) -> int:
+        """SIGTERM, and the exit code."""
+        self._process.terminate()
+        return self._process.wait(PATIENCE)
+
+    def _start(self) -> None:
+        with self._log.open("ab") as log:
+            self._process = subprocess.Popen([str(XUEHAI), "worker"], env=self._environment, stdout=log, stderr=log)

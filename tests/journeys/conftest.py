@@ -21,8 +21,8 @@ from repo_service.context import Context
 from repo_service.migrations import run
 from repo_service.policy import OPERATOR
 from repo_service.services import accounts, collections, curation, seed
-from repo_service.settings import Settings
 from tests import support
+from tests.servers.profiles import PROFILES, NewInstallation, as_settings
 
 PASSWORD = "a password of a journey"
 CUES = ((0, "大家好，今天学桃树的嫁接。"), (6, "砧木要选一年生的实生苗。"), (12, "嫁接口用薄膜从下往上缠紧。"))
@@ -40,14 +40,17 @@ class Town:
     signed_in: dict[str, StorageState] = field(default_factory=dict)
 
 
-@pytest.fixture(scope="session")
-def town(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Town]:
-    """Built and served once for all journeys."""
+@pytest.fixture(scope="session", params=PROFILES)
+def town(
+    request: pytest.FixtureRequest, new_installation: NewInstallation, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Town]:
+    """Built and served once for all journeys, on the embedded defaults and on the grown servers."""
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
     folder = tmp_path_factory.mktemp("town")
     with socket.create_server(("127.0.0.1", 0)) as door:
         url = f"http://127.0.0.1:{door.getsockname()[1]}"
-        ctx = wiring.build(Settings(data_dir=folder / "data", public_url=url), index_writer=True)
+        settings = as_settings(new_installation(request.param), data_dir=folder / "data", public_url=url)
+        ctx = wiring.build(settings, index_writer=True)
         run.upgrade(ctx.db)
         seed.seed(ctx.db)
         made = Town(ctx, url)

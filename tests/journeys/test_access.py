@@ -8,7 +8,8 @@ from playwright.sync_api import Page
 
 from tests.journeys.conftest import Town, Visit
 
-pytestmark = pytest.mark.browser
+# What a page looks like does not hang on its servers: once, on the embedded defaults.
+pytestmark = [pytest.mark.browser, pytest.mark.parametrize("town", ["embedded"], indirect=True)]
 AXE = Path(__file__).parents[2] / "node_modules" / "axe-core" / "axe.min.js"
 RULES = {"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]}
 PAGES = (
