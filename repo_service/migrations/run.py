@@ -93,7 +93,10 @@ def _connection(db: Database) -> Iterator[Connection]:
             connection.exec_driver_sql(f"SET lock_timeout = '{LOCK_TIMEOUT}'")
             connection.exec_driver_sql(f"SET statement_timeout = '{STATEMENT_TIMEOUT}'")
             connection.commit()
-            yield connection
+            try:
+                yield connection
+            finally:
+                connection.invalidate()  # what is set above must not go back into the pool
             return
         driver = connection.connection.driver_connection
         assert driver is not None

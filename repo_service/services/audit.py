@@ -5,11 +5,12 @@ import json
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
-from sqlalchemy import select, update
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from repo_service.context import Context
 from repo_service.models import Audit, Counter
+from repo_service.services import counters
 
 GENESIS = "0" * 64
 COUNTER = "audit"  # its value is the number of the last row: a trail that was cut short shows
@@ -24,7 +25,7 @@ class Break(NamedTuple):
 
 def record(session: Session, ctx: Context, who: str, what: str, object: str, ok: bool = True, **detail: Any) -> Audit:
     """Add one row inside the caller's transaction. ``detail`` is kept as JSON; what JSON lacks becomes text."""
-    seq = _next(session)
+    seq = counters.rise(session, COUNTER)
     before = session.get(Audit, seq - 1)
     row = Audit(
         seq=seq,
@@ -63,15 +64,3 @@ def verify(session: Session) -> Iterator[Break]:
     last = session.get(Counter, COUNTER)
     if (last.value if last else 0) != seq:
         yield Break(seq, f"the trail ends here, {last.value if last else 0} rows were written")
-
-
-def _next(session: Session) -> int:
-    """Take the next number. The row lock of the update makes writers queue, so that the chain never forks."""
-    taken = session.execute(
-        update(Counter).where(Counter.name == COUNTER).values(value=Counter.value + 1).returning(Counter.value)
-    ).scalar_one_or_none()
-    if taken is not None:
-        return taken
-    session.add(Counter(name=COUNTER, value=1))
-    session.flush()
-    return 1

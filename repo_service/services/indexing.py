@@ -9,8 +9,8 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session, joinedload
 
 from repo_service.context import Context
-from repo_service.models import Counter, IndexState, Institution, Outbox, Resource
-from repo_service.services import lexicon, outbox
+from repo_service.models import IndexState, Institution, Outbox, Resource
+from repo_service.services import counters, lexicon, outbox
 from repo_service.services.documents import Mapper
 from repo_service.services.finding import SearchPage, SearchRequest, SuggestionView, search, suggest
 from search.model import Document, Rejected, Tombstone
@@ -58,9 +58,7 @@ def touch(session: Session, ctx: Context, resource: Resource, visibility: bool =
 
 def raise_epoch(session: Session, ctx: Context) -> None:
     """Say, inside the caller's transaction, that what the public sees changes: nothing that is kept ready holds."""
-    insert = sqlite.insert if ctx.db.is_sqlite else postgresql.insert
-    raised = insert(Counter).values(name=EPOCH, value=1)
-    session.execute(raised.on_conflict_do_update(index_elements=["name"], set_={"value": Counter.value + 1}))
+    counters.rise(session, EPOCH)
 
 
 def document(session: Session, resource: Resource) -> Document | Tombstone:

@@ -15,7 +15,7 @@ from repo_service.db import Database
 from repo_service.errors import Conflict, Invalid, NotFound
 from repo_service.models import Counter, Institution, OwnWord, Resource, Subject, SynonymGroup
 from repo_service.policy import Actor, require_anywhere
-from repo_service.services import audit, outbox
+from repo_service.services import audit, counters, outbox
 from repo_service.services.drafts import LINE
 from search import text
 from search.errors import SearchUnavailable
@@ -226,12 +226,7 @@ def _state(session: Session) -> tuple[int, ...]:
 
 def raise_state(session: Session) -> None:
     """Say, inside the caller's transaction, that the lexicon changed: every process looks at it again."""
-    row = session.get(Counter, COUNTER)
-    if row is None:
-        session.add(Counter(name=COUNTER, value=1))
-    else:
-        row.value += 1
-    session.flush()
+    counters.rise(session, COUNTER)
 
 
 def _holding(ctx: Context, word: str) -> list[str]:

@@ -60,11 +60,18 @@ def fresh_database(request: pytest.FixtureRequest, backend: str) -> Iterator[str
     if backend == "sqlite":
         yield ""
         return
-    url, template = request.getfixturevalue("postgres_url"), request.getfixturevalue("postgres_template")
+    template = request.getfixturevalue("postgres_template")
+    with created(request.getfixturevalue("postgres_url"), template) as url:
+        yield url
+
+
+@contextmanager
+def created(server: str, template: str = "template1") -> Iterator[str]:
+    """The URL of a new database while the block runs: empty, or a copy of another one."""
     name = f"test_{uuid.uuid4().hex[:12]}"
-    _at(url, f"CREATE DATABASE {name} TEMPLATE {template}")
-    yield in_database(url, name)
-    _at(url, f"DROP DATABASE {name} WITH (FORCE)")
+    _at(server, f"CREATE DATABASE {name} TEMPLATE {template}")
+    yield in_database(server, name)
+    _at(server, f"DROP DATABASE {name} WITH (FORCE)")
 
 
 @pytest.fixture
