@@ -1,6 +1,8 @@
 """The only file that talks to Elasticsearch: requests in our words, its errors in ours."""
 
+import re
 import time
+from base64 import b64encode
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -60,17 +62,21 @@ class Refused:
 
 
 class Client:
-    """A cluster of one or more nodes. Raises SearchUnavailable and `Gone`, nothing of the vendor's."""
+    """A cluster of one or more nodes. Raises SearchUnavailable and `Gone`, nothing of the vendor's.
+
+    Raises ValueError for an address that cannot be used: its certificate is not there, for instance.
+    """
 
     def __init__(self, address: Address) -> None:
         signed_in: dict[str, Any] = {}
         if address.api_key:
             signed_in["api_key"] = address.api_key
         elif address.user:
-            signed_in["basic_auth"] = (address.user, address.password)
+            together = f"{address.user}:{address.password}".encode()
+            signed_in["basic_auth"] = b64encode(together).decode()  # the client itself takes ASCII alone
         if address.ca_certs:
             signed_in["ca_certs"] = address.ca_certs
-        with _our_errors("cannot use this address"):
+        try:
             self._client = Elasticsearch(
                 list(address.nodes),
                 **signed_in,
@@ -80,6 +86,8 @@ class Client:
                 retry_on_timeout=len(address.nodes) > 1,
                 max_dead_node_backoff=5.0,
             )
+        except (ValueError, OSError) as error:
+            raise ValueError(f"cannot use this address: {error}") from None
         self._writer = self._client.options(request_timeout=WRITE_SECONDS)
 
     def search(self, searches: Sequence[tuple[str, Body]]) -> list[Mapping[str, Any]]:
@@ -103,28 +111,23 @@ class Client:
         A cluster that is busy is given time and smaller requests.
         """
         refused: dict[str, Refused] = {}
-        waiting, most = list(items), BULK_ITEMS
-        room = BULK_BYTES
+        waiting, most, room = list(items), BULK_ITEMS, BULK_BYTES
         tries = 0
         while waiting:
             some = _head(waiting, most, room)
             answered = self._bulk_once(some, refresh=refresh)
-            busy = [item for item in some if (answered.get(item.id) or _FINE).status == BUSY]
-            large = [item for item in some if (answered.get(item.id) or _FINE).status == TOO_LARGE]
-            if len(large) > 1:
-                most, room = max(1, len(some) // 2), max(1, room // 2)
-                continue
+            busy = {key for key, why in answered.items() if why.status == BUSY}
+            large = {key for key, why in answered.items() if why.status == TOO_LARGE} if len(some) > 1 else set()
+            if busy or large:
+                most, room = max(1, len(some) // 2), sum(item.size for item in some) // 2
+            tries = tries + 1 if busy else 0
+            if tries >= PATIENCE:
+                raise SearchUnavailable("the search cluster is too busy to take writes")
             if busy:
-                tries += 1
-                if tries >= PATIENCE:
-                    raise SearchUnavailable("the search cluster is too busy to take writes")
-                most, room = max(1, len(some) // 2), max(1, room // 2)
                 time.sleep(min(LONGEST_PAUSE, 0.1 * 2**tries))
-            else:
-                tries = 0
-            again = {item.id for item in busy}
-            refused |= {identity: answer for identity, answer in answered.items() if identity not in again}
-            waiting = [*busy, *waiting[len(some) :]]
+            again = busy | large
+            refused |= {key: why for key, why in answered.items() if key not in again}
+            waiting = [*(item for item in some if item.id in again), *waiting[len(some) :]]
         return refused
 
     def _bulk_once(self, items: Sequence[Item], *, refresh: bool) -> dict[str, Refused]:
@@ -134,7 +137,7 @@ class Client:
                 answer = self._writer.bulk(operations=lines, refresh=refresh, filter_path=_BULK_ANSWER)
         except _Status as error:
             if error.status in (BUSY, TOO_LARGE):
-                return {item.id: Refused(error.status, str(error)) for item in items}
+                return {item.id: _refused(error.status, str(error)) for item in items}
             raise
         refused: dict[str, Refused] = {}
         for outcome in answer.get("items", ()):
@@ -142,7 +145,7 @@ class Client:
             if "error" in said:
                 if said["status"] == 404:
                     raise Gone(said["error"].get("reason", ""))
-                refused[said["_id"]] = Refused(said["status"], said["error"].get("reason", ""))
+                refused[said["_id"]] = _refused(said["status"], said["error"].get("reason", ""))
         return refused
 
     def held(self, index: str, ids: Sequence[str]) -> dict[str, Mapping[str, Any]]:
@@ -229,6 +232,11 @@ class Client:
         with _our_errors("cannot change settings"):
             self._writer.indices.put_settings(index=list(indexes), settings={"index": settings})
 
+    def describe(self, index: str, about: Body) -> None:
+        """Write what an index is into its mapping."""
+        with _our_errors("cannot describe an index"):
+            self._writer.indices.put_mapping(index=index, meta=about)
+
     def close(self) -> None:
         """Let the connections go."""
         self._client.close()
@@ -236,7 +244,15 @@ class Client:
 
 _HELD = "2m"
 _BULK_ANSWER = "items.*._id,items.*.status,items.*.error.type,items.*.error.reason"
-_FINE = Refused(200, "")
+
+
+_FULL = re.compile(r"_operation_bytes=(\d+), max_\w+_bytes=(\d+)")
+
+
+def _refused(status: int, reason: str) -> Refused:
+    """A cluster calls itself busy also when a request alone is more than it ever takes at once."""
+    full = _FULL.search(reason)
+    return Refused(TOO_LARGE if full and int(full[1]) > int(full[2]) else status, reason)
 
 
 class _Status(SearchUnavailable):
@@ -254,11 +270,18 @@ def _our_errors(what: str) -> Iterator[None]:
     except NotFoundError as error:
         raise Gone(f"{what}: {error.message}") from None
     except ApiError as error:
-        raise _Status(error.status_code, f"{what}: {error.status_code} {error.message}") from error
+        raise _Status(
+            error.status_code, f"{what}: {error.status_code} {error.message} {_reason(error.body)}"
+        ) from error
     except NotReached as error:
         raise SearchUnavailable(f"{what}: the cluster cannot be reached") from error
     except (TransportError, ValueError) as error:
         raise SearchUnavailable(f"{what}: {type(error).__name__}: {error}") from error
+
+
+def _reason(body: object) -> str:
+    said = body.get("error") if isinstance(body, dict) else None
+    return str(said.get("reason", "")) if isinstance(said, dict) else ""
 
 
 def _raise(status: int, error: Mapping[str, Any]) -> None:

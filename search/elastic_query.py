@@ -78,6 +78,11 @@ def counted(clause: Clause, facets: Iterable[str] = ()) -> Body:
     }
 
 
+def score(query: Body) -> Body:
+    """What a query of one document is worth: that of the hit, when there is one."""
+    return {"query": query, "size": 1, "_source": False, "track_total_hits": False}
+
+
 def counts(facets: Iterable[str]) -> Body:
     """Values of facets with the number of documents, the most frequent first."""
     size = {"size": asking.FACET_VALUES, "shard_size": 10 * asking.FACET_VALUES}
