@@ -18,6 +18,7 @@ from starlette.types import Scope
 
 from repo_service.api import (
     accounts,
+    asked,
     collections,
     directory,
     errors,
@@ -36,6 +37,7 @@ from repo_service.api.errors import Problem
 from repo_service.api.frame import Compression, Frame, Traffic, hosts_of, site_headers
 from repo_service.context import Context
 from repo_service.policy import ANONYMOUS
+from repo_service.services.asked import Asked
 from repo_service.services.media import open_file
 from repo_service.services.opens import Opens
 from repo_service.web import pages
@@ -45,6 +47,7 @@ API = (
     resources.router,
     review.router,
     finding.router,
+    asked.router,
     collections.router,
     directory.router,
     accounts.router,
@@ -180,9 +183,9 @@ def described(app: FastAPI) -> dict[str, object]:
 @asynccontextmanager
 async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     yield
-    tally = getattr(app.state, "opens", None)
-    if isinstance(tally, Opens):
-        await run_in_threadpool(tally.flush)
+    for tally in (getattr(app.state, "opens", None), getattr(app.state, "asked", None)):
+        if isinstance(tally, Opens | Asked):
+            await run_in_threadpool(tally.flush)
 
 
 def _openapi_router() -> APIRouter:

@@ -13,6 +13,8 @@ from repo_service.context import Context
 from repo_service.errors import Forbidden, Unauthenticated
 from repo_service.policy import ANONYMOUS, PUBLIC, TABLE, Actor, in_scope
 from repo_service.services import accounts
+from repo_service.services.asked import Asked
+from repo_service.services.finding import SearchPage, SearchRequest
 from repo_service.services.opens import Opens
 from repo_service.services.sessions import SESSION_LIFE
 from repo_service.web.look import LOCALES, Locale
@@ -150,6 +152,17 @@ def opened(request: Request, resource_id: str) -> None:
         state.opens = Opens(context(request))
     tally: Opens = state.opens
     tally.note(resource_id, request.headers.get("user-agent", ""))
+
+
+def asked(request: Request, search: SearchRequest, found: SearchPage) -> None:
+    """Count what somebody searched for, once for all its pages; filters narrow on purpose and do not count."""
+    if search.cursor or search.offset or search.filters or found.degraded:
+        return
+    state = request.app.state
+    if not hasattr(state, "asked"):
+        state.asked = Asked(context(request))
+    tally: Asked = state.asked
+    tally.note(search.q, search.locale, found.total)
 
 
 def client_address(request: Request) -> str:

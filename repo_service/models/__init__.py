@@ -1,5 +1,6 @@
 """All tables, by noun."""
 
+from repo_service.models.asked import SearchTally
 from repo_service.models.base import Base, Moment, new_id
 from repo_service.models.catalogue import (
     Collection,
@@ -39,6 +40,7 @@ __all__ = [
     "Resource",
     "SavedSearch",
     "SearchPin",
+    "SearchTally",
     "Session",
     "Subject",
     "SynonymGroup",

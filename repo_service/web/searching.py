@@ -10,6 +10,7 @@ from markupsafe import Markup
 from starlette.responses import RedirectResponse, Response
 
 from repo_service.api.deps import PUBLIC_ROUTE, Ctx, CurrentActor, guard
+from repo_service.api.deps import asked as count_search
 from repo_service.services import saved
 from repo_service.services.finding import FacetValue, SearchPage, SearchRequest, search
 from repo_service.services.hits import FoundPassage
@@ -54,6 +55,7 @@ def results(request: Request, ctx: Ctx, actor: CurrentActor) -> Response:
     """The catalogue, narrowed by words and by facets."""
     asked = request_of(request)
     found = search(ctx, actor, asked)
+    count_search(request, asked, found)
     chosen = [(name, value) for name, values in asked.filters.items() for value in values]
     address = urlencode([("q", asked.q), *chosen, *([("exact", EXACT)] if asked.exact else [])])
     return page(

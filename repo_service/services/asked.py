@@ -1,0 +1,124 @@
+"""What people search for, added up by day without a trace of who asked; what they searched in vain, for librarians.
+
+Each process tallies in memory and writes every few seconds from a thread of its own: a search neither waits for it nor
+fails with it. What looks like a person (e-mail addresses, long numbers) is not kept at all.
+"""
+
+import re
+import threading
+import time
+from collections.abc import Mapping
+from datetime import timedelta
+
+import structlog
+from pydantic import BaseModel, Field
+from sqlalchemy import delete, func, select
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.exc import SQLAlchemyError
+
+from repo_service.context import Context
+from repo_service.models.asked import SearchTally
+from repo_service.policy import Actor, require_anywhere
+from search.fold import fold
+
+FLUSH_SECONDS = 10.0
+MOST_TALLIED = 2_000  # different queries of one process between two writes
+MOST_A_DAY = 5_000  # different queries that a day keeps
+KEPT_DAYS = 90
+LONGEST = 100  # characters
+_PERSONAL = re.compile(r"@|\d{7,}|\d{3,}[ -]\d{4,}")
+
+Tally = Mapping[tuple[str, str], tuple[int, int]]  # (language, query) → asked, in vain
+_log = structlog.get_logger(__name__)
+
+
+class InVain(BaseModel):
+    """A query that found nothing."""
+
+    query: str = Field(description="Folded: simplified, small letters, half width")
+    times: int = Field(description="How often nothing was found in these days")
+    last_day: str = Field(description="The last of these days, UTC")
+
+
+class Asked:
+    """The tally of one process."""
+
+    def __init__(self, ctx: Context) -> None:
+        self._ctx = ctx
+        self._lock = threading.Lock()
+        self._tally: dict[tuple[str, str], tuple[int, int]] = {}
+        self._since = time.monotonic()
+
+    def note(self, query: str, language: str, total: int) -> None:
+        """Count one search; from time to time have written down what was counted."""
+        key = language, cleaned(query)
+        if not key[1]:
+            return
+        with self._lock:
+            if key in self._tally or len(self._tally) < MOST_TALLIED:
+                asked, in_vain = self._tally.get(key, (0, 0))
+                self._tally[key] = asked + 1, in_vain + (total == 0)
+            due = time.monotonic() - self._since >= FLUSH_SECONDS
+            if due:
+                self._since = time.monotonic()
+        if due:
+            threading.Thread(target=self.flush, name="asked", daemon=True).start()
+
+    def flush(self) -> None:
+        """Write down what was counted so far; what cannot be written is forgotten, and told to the log."""
+        with self._lock:
+            tally, self._tally = self._tally, {}
+        try:
+            write_down(self._ctx, tally)
+        except SQLAlchemyError as error:
+            _log.warning("searches_not_tallied", queries=len(tally), reason=type(error).__name__)
+
+
+def cleaned(query: str) -> str:
+    """A query as it is counted; empty when it is too long for one, or may name a person."""
+    plain = " ".join(fold(query.encode("utf-8", "ignore").decode()).split())
+    return "" if len(plain) > LONGEST or _PERSONAL.search(plain) or not plain.isprintable() else plain
+
+
+def write_down(ctx: Context, tally: Tally) -> None:
+    """Add a tally to today's, and forget days that are long past. A day that is full takes no more new queries."""
+    if not tally:
+        return
+    today = ctx.clock().date()
+    insert = sqlite.insert if ctx.db.is_sqlite else postgresql.insert
+    with ctx.db.write() as session:
+        mine = SearchTally.day == today.isoformat()
+        room = MOST_A_DAY - (session.scalar(select(func.count()).select_from(SearchTally).where(mine)) or 0)
+        asked_before = select(SearchTally.language, SearchTally.query).where(mine)
+        known = {(row.language, row.query) for row in session.execute(asked_before)}
+        for (language, query), (asked, in_vain) in sorted(tally.items()):
+            room -= (language, query) not in known
+            if room < 0 and (language, query) not in known:
+                continue
+            added = insert(SearchTally).values(
+                day=today.isoformat(), language=language, query=query, asked=asked, in_vain=in_vain
+            )
+            session.execute(
+                added.on_conflict_do_update(
+                    index_elements=["day", "language", "query"],
+                    set_={"asked": SearchTally.asked + asked, "in_vain": SearchTally.in_vain + in_vain},
+                )
+            )
+        oldest = (today - timedelta(days=KEPT_DAYS)).isoformat()
+        session.execute(delete(SearchTally).where(SearchTally.day < oldest))
+
+
+def searched_in_vain(ctx: Context, actor: Actor, *, days: int = 30, limit: int = 100) -> list[InVain]:
+    """What was asked for most often in these days without any hit, for those who look after search."""
+    require_anywhere(actor, "search.curate")
+    since = (ctx.clock().date() - timedelta(days=days)).isoformat()
+    times = func.sum(SearchTally.in_vain)
+    query = (
+        select(SearchTally.query, times, func.max(SearchTally.day))
+        .where(SearchTally.day > since, SearchTally.in_vain > 0)
+        .group_by(SearchTally.query)
+        .order_by(times.desc(), SearchTally.query)
+        .limit(limit)
+    )
+    with ctx.db.read() as session:
+        return [InVain(query=asked, times=number, last_day=day) for asked, number, day in session.execute(query)]

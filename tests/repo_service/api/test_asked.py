@@ -1,0 +1,82 @@
+"""What people search for is counted without a trace of them, and shown to librarians when nothing was found."""
+
+from collections.abc import Iterator
+
+import pytest
+from sqlalchemy import select
+from starlette.testclient import TestClient
+
+from repo_service.app import create_app
+from repo_service.context import Context
+from repo_service.errors import Forbidden, Unauthenticated
+from repo_service.models.asked import SearchTally
+from repo_service.policy import ANONYMOUS, OPERATOR, Actor
+from repo_service.services import asked, indexing
+from repo_service.services.asked import Asked, cleaned, searched_in_vain, write_down
+from tests import support
+
+
+@pytest.fixture
+def site(ctx: Context) -> Iterator[TestClient]:
+    """A site with one lecture."""
+    row = support.resource(ctx, support.institution(ctx), "茶艺入门", state="published", published_at=ctx.clock())
+    with ctx.db.write() as session:
+        indexing.touch(session, ctx, session.merge(row), visibility=True)
+    indexing.drain(ctx)
+    with TestClient(create_app(ctx), base_url=ctx.settings.public_url) as client:
+        yield client
+
+
+def rows(ctx: Context) -> dict[tuple[str, str], tuple[int, int]]:
+    """(language, query) → asked, in vain."""
+    with ctx.db.read() as session:
+        found = session.scalars(select(SearchTally)).all()
+    return {(row.language, row.query): (row.asked, row.in_vain) for row in found}
+
+
+def test_searches_of_pages_and_programs_are_added_up(ctx: Context, site: TestClient) -> None:
+    for path in ("/search?q=茶藝", "/api/v1/search?q=茶艺", "/search?q=龘龘&lang=en", "/search?q=龘龘&lang=en"):
+        assert site.get(path).status_code == 200
+    for uncounted in ("/search?q=", "/search?q=茶艺&year=1999", "/search?q=龘+a@b.cn", "/search?q=龘+13800001111"):
+        assert site.get(uncounted).status_code == 200
+    site.app.state.asked.flush()  # type: ignore[attr-defined]
+    assert rows(ctx) == {("zh", "茶艺"): (2, 0), ("en", "龘龘"): (2, 2)}
+    (only,) = searched_in_vain(ctx, OPERATOR)
+    assert (only.query, only.times, only.last_day) == ("龘龘", 2, ctx.clock().date().isoformat())
+
+
+def test_only_librarians_see_it(ctx: Context, site: TestClient) -> None:
+    with pytest.raises(Unauthenticated):
+        searched_in_vain(ctx, ANONYMOUS)
+    with pytest.raises(Forbidden):
+        searched_in_vain(ctx, Actor(id="a", roles={"b": frozenset({"uploader"})}, scopes=frozenset({"all"})))
+    assert site.get("/api/v1/searches/in-vain").status_code == 401
+    assert site.get("/search/in-vain", headers={"Accept": "text/html"}, follow_redirects=False).status_code == 303
+
+
+def test_a_day_keeps_so_many_queries_and_goes_on_counting_those(ctx: Context) -> None:
+    write_down(ctx, {("zh", f"{n:05}"): (1, 0) for n in range(asked.MOST_A_DAY + 10)})
+    assert len(rows(ctx)) == asked.MOST_A_DAY
+    write_down(ctx, {("zh", "00000"): (2, 1), ("zh", "new"): (1, 1)})
+    assert rows(ctx)["zh", "00000"] == (3, 1)
+    assert ("zh", "new") not in rows(ctx)
+
+
+def test_days_long_past_are_forgotten(ctx: Context) -> None:
+    with ctx.db.write() as session:
+        session.add(SearchTally(day="2020-01-01", language="zh", query="旧", asked=1, in_vain=1))
+    write_down(ctx, {("zh", "新"): (1, 1)})
+    assert rows(ctx) == {("zh", "新"): (1, 1)}
+
+
+def test_what_cannot_be_written_harms_nobody(ctx: Context) -> None:
+    tally = Asked(ctx)
+    with ctx.db.write() as session:
+        SearchTally.__table__.drop(session.connection())  # type: ignore[attr-defined]
+    tally.note("茶艺", "zh", 0)
+    tally.flush()
+
+
+@pytest.mark.parametrize("typed", ["", " ", "a@example.cn", "13800001111", "138 0000 1111", "x" * 101, "a\x00b"])
+def test_what_may_name_a_person_is_not_kept(typed: str) -> None:
+    assert cleaned(typed) == ""
