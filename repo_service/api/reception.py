@@ -24,7 +24,9 @@ from repo_service.models import Upload
 from repo_service.services import uploads
 from repo_service.services.uploads import Writer
 
-BATCH = 4 * 2**20  # bytes: large enough that a flush to disk is rare, small enough that two of them are no memory
+# Bytes: large enough that a flush to disk is rare and that S3 takes each as a part of its own, small enough that two
+# of them are no memory.
+BATCH = 5 * 2**20
 FLUSH_SECONDS = 2.0  # bytes wait no longer for their batch to fill
 STALL_SECONDS = 60.0  # a silent client is let go; what it sent stays
 RECORD_BYTES = 32 * 2**20  # between two notes of how far it is: what a killed server forgets at most

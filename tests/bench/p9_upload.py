@@ -22,13 +22,13 @@ BOUNDARY = b"xuehai-bench"
 class Server:
     """One of `upload_servers` in a process of its own, and what it cost."""
 
-    def __init__(self, which: str, folder: Path) -> None:
+    def __init__(self, which: str, folder: Path, storage: str = "") -> None:
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir(parents=True)
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
             self.port: int = probe.getsockname()[1]
-        command = [sys.executable, "-m", "tests.bench.upload_servers", which, str(folder), str(self.port)]
+        command = [sys.executable, "-m", "tests.bench.upload_servers", which, str(folder), str(self.port), storage]
         self.process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
         assert self.process.stdout is not None
         self.key = self.process.stdout.readline().strip()  # said when it is about to listen
@@ -82,25 +82,26 @@ class Server:
         raise AssertionError("the server did not listen")
 
 
-def subject(folder: Path, small: bool) -> Measures:
+def tus(server: Server, size: int) -> None:
     """The application's own way: create, then one PATCH; rows and blob are there when it answers."""
+    protocol = "Tus-Resumable: 1.0.0"
+    create = f"POST /files/ HTTP/1.1\r\n{protocol}\r\nAuthorization: Bearer {server.key}\r\nUpload-Length: {size}"
+    answer = server.send(f"{create}\r\nUpload-Metadata: filename YmVuY2gubXA0", 0)
+    address = re.search(r"location: (\S+)", answer)
+    assert address is not None
+    octets = "Content-Type: application/offset+octet-stream"
+    answer = server.send(f"PATCH {address[1]} HTTP/1.1\r\n{protocol}\r\nUpload-Offset: 0\r\n{octets}", size)
+    assert "xuehai-resource: " in answer
 
-    def send(server: Server, size: int) -> None:
-        tus = "Tus-Resumable: 1.0.0"
-        create = f"POST /files/ HTTP/1.1\r\n{tus}\r\nAuthorization: Bearer {server.key}\r\nUpload-Length: {size}"
-        answer = server.send(f"{create}\r\nUpload-Metadata: filename YmVuY2gubXA0", 0)
-        address = re.search(r"location: (\S+)", answer)
-        assert address is not None
-        octets = "Content-Type: application/offset+octet-stream"
-        answer = server.send(f"PATCH {address[1]} HTTP/1.1\r\n{tus}\r\nUpload-Offset: 0\r\n{octets}", size)
-        assert "xuehai-resource: " in answer
 
-    return _measured("subject", folder, small, send)
+def subject(folder: Path, small: bool) -> Measures:
+    """The application over a folder."""
+    return measured("subject", folder, small, tus)
 
 
 def bare(folder: Path, small: bool) -> Measures:
     """A bare ASGI application that writes the stream to a file and hashes it."""
-    return _measured("bare", folder, small, lambda server, size: server.send("PUT / HTTP/1.1", size))
+    return measured("bare", folder, small, lambda server, size: server.send("PUT / HTTP/1.1", size))
 
 
 def upload_file(folder: Path, small: bool) -> Measures:
@@ -108,7 +109,7 @@ def upload_file(folder: Path, small: bool) -> Measures:
     part = b'--%s\r\nContent-Disposition: form-data; name="file"; filename="bench.mp4"\r\n\r\n' % BOUNDARY
     end = b"\r\n--%s--\r\n" % BOUNDARY
     head = f"POST / HTTP/1.1\r\nContent-Type: multipart/form-data; boundary={BOUNDARY.decode()}"
-    return _measured("upload_file", folder, small, lambda server, size: server.send(head, size, before=part, after=end))
+    return measured("upload_file", folder, small, lambda server, size: server.send(head, size, before=part, after=end))
 
 
 def check(runs: Mapping[str, Sequence[Measures]]) -> list[Verdict]:
@@ -131,9 +132,12 @@ def _setup(folder: Path, small: bool) -> None:
     """Nothing: the bytes are made while they are sent."""
 
 
-def _measured(which: str, folder: Path, small: bool, send: Callable[[Server, int], object]) -> Measures:
+def measured(
+    which: str, folder: Path, small: bool, send: Callable[[Server, int], object], storage: str = ""
+) -> Measures:
+    """What one large body costs a server that has seen a small one before."""
     size = SIZE_SMALL if small else SIZE
-    server = Server(which, folder / which)
+    server = Server(which, folder / which, storage)
     try:
         send(server, WARM)
         server.forget_peak()

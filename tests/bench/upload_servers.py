@@ -1,4 +1,4 @@
-"""The three servers of P9: ``python -m tests.bench.upload_servers WHICH FOLDER PORT``. Each says a line when ready."""
+"""The servers of P9: ``python -m tests.bench.upload_servers WHICH FOLDER PORT [STORAGE]``. Each says when it is ready."""
 
 import hashlib
 import secrets
@@ -47,8 +47,8 @@ def upload_file(folder: Path) -> ASGIApp:
     return app
 
 
-def subject(folder: Path) -> tuple[ASGIApp, str]:
-    """The application over an embedded installation, and the key of one of its uploaders."""
+def subject(folder: Path, storage: str) -> tuple[ASGIApp, str]:
+    """The application over an embedded installation, or one whose objects lie elsewhere; a key of an uploader there."""
     from repo_service import wiring
     from repo_service.app import create_app
     from repo_service.migrations import run
@@ -57,7 +57,7 @@ def subject(folder: Path) -> tuple[ASGIApp, str]:
     from repo_service.settings import Settings
     from tests import support
 
-    ctx = wiring.build(Settings(data_dir=folder))
+    ctx = wiring.build(Settings(data_dir=folder, storage_url=storage))
     run.upgrade(ctx.db)
     person = support.user(ctx, in_=support.institution(ctx))
     _, key = accounts.create_key(ctx, OPERATOR, email=person.email, scopes=["upload"])
@@ -68,7 +68,9 @@ def main() -> None:
     """Serve until killed."""
     which, folder, port = sys.argv[1], Path(sys.argv[2]), int(sys.argv[3])
     app, key = (
-        subject(folder) if which == "subject" else ({"bare": bare, "upload_file": upload_file}[which](folder), "")
+        subject(folder, *sys.argv[4:])
+        if which == "subject"
+        else ({"bare": bare, "upload_file": upload_file}[which](folder), "")
     )
     print(key, flush=True)
     uvicorn.run(app, host="127.0.0.1", port=port, log_level="warning", access_log=False)
