@@ -9,11 +9,11 @@ from typing import Any
 import tantivy
 from tantivy import Query as Q
 
-from search import asking, embedded_query, schema
-from search.asking import AnyOf, Clause
+from search import asking, embedded_query, explaining, schema
+from search.asking import AnyOf, Clause, Flat, Mixed
 from search.embedded_query import build
 from search.engine import Engine, Searchers, found_count
-from search.model import FACETS, Answer, Hit, PassageHit, Query
+from search.model import FACETS, Answer, Hit, PassageHit, Query, ScorePart
 from search.query import Plan, understand
 from search.stages import Stage, stages, with_others
 from search.text import stem
@@ -65,7 +65,19 @@ class OneSearch:
             corrected=self._stage.corrected,
             notices=self._plan.notices,
             generation=self._generation,
+            explained=self._explained(matching) if self._query.explain else (),
         )
+
+    def _explained(self, matching: Clause) -> tuple[ScorePart, ...]:
+        """The parts of one document's score; an execution for each clause, so only for those who ask for it."""
+        one = Flat(AnyOf("id", (self._query.explain,)))
+
+        def score(clause: Clause, weight: str | None = None) -> float:
+            query = build(self._schema, Mixed(must=(clause, one)))
+            hits = self._searcher.search(query, limit=1, count=False, weight_by_field=weight).hits
+            return float(hits[0][0]) if hits else 0.0
+
+        return explaining.parts(matching, score, score(matching, "weight"))
 
     def _find(self) -> tuple[Clause, int, Addresses]:
         """Try the stages in turn. Filters never change which one is taken, so that counts and totals agree."""

@@ -2,14 +2,15 @@
 
 from typing import Annotated, get_args
 
-from fastapi import APIRouter, Query, Request
+from fastapi import APIRouter, Depends, Query, Request
 from starlette.responses import Response
 
-from repo_service.api.answers import LIMIT, Cursor, Limit, answer, problems
-from repo_service.api.deps import PUBLIC_ROUTE, Ctx, CurrentActor, Lang
-from repo_service.api.deps import asked as count_search
+from repo_service.api.answers import LIMIT, UUID, Cursor, Limit, answer, problems
+from repo_service.api.deps import PUBLIC_ROUTE, Ctx, CurrentActor, Lang, guard
 from repo_service.services import indexing
 from repo_service.services.drafts import OneOf
+from repo_service.services.explaining import Explanation
+from repo_service.services.explaining import explain as explained
 from repo_service.services.indexing import SearchPage, SearchRequest, SuggestionView
 from search.model import FACETS, Sort
 
@@ -53,13 +54,30 @@ def search(
     """Find resources and the places inside them. Facets narrow each other; one facet's values are alternatives."""
     asked = search_request(request, q=q, sort=sort, cursor=cursor, limit=limit, locale=lang, exact=exact)
     found = indexing.search(ctx, actor, asked)
-    count_search(request, asked, found)
     response = answer(request, found, personal=False)
     if found.next_cursor is not None:
         words = {"q": q[:QUERY_LENGTH]} if q else {}
         following = request.url.include_query_params(**words, cursor=found.next_cursor)
         response.headers["Link"] = f'<{following.path}?{following.query}>; rel="next"'
     return response
+
+
+@router.get(
+    "/search/explain",
+    response_model=Explanation,
+    responses=problems(),
+    dependencies=[Depends(guard("search.curate"))],
+)
+def explain(
+    request: Request,
+    ctx: Ctx,
+    actor: CurrentActor,
+    id: Annotated[str, Query(pattern=UUID, description="Of the resource")],
+    q: Words = "",
+    exact: Exact = False,
+) -> Response:
+    """Why a resource stands where it stands for these words: the parts of its score. For librarians."""
+    return answer(request, explained(ctx, actor, q[:QUERY_LENGTH], id, exact=exact), personal=True)
 
 
 @router.get("/suggest", response_model=list[SuggestionView], responses=problems(), dependencies=[PUBLIC_ROUTE])

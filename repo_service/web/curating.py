@@ -12,6 +12,7 @@ from repo_service.context import Context
 from repo_service.errors import Conflict, Invalid
 from repo_service.policy import Actor, require_anywhere
 from repo_service.services import lexicon, pins
+from repo_service.services.explaining import explain
 from repo_service.services.finding import SearchRequest, search
 from repo_service.services.lexicon import Effect, GroupDraft, WordDraft
 from repo_service.services.pins import PinDraft
@@ -110,6 +111,16 @@ def unpin(ctx: Ctx, actor: CurrentActor, pin_id: str) -> Response:
     """Take a pin back."""
     pins.remove(ctx, actor, pin_id)
     return RedirectResponse(f"{PINS}?saved=1", 303)
+
+
+@router.get("/search/explain", dependencies=[CURATE])
+def explain_page(request: Request, ctx: Ctx, actor: CurrentActor, id: str = "", q: str = "") -> Response:
+    """Why a hit stands where it stands."""
+    try:
+        found = explain(ctx, actor, q, id, exact=request.query_params.get("exact") == "true")
+    except SearchUnavailable:
+        return _words(request, ctx, actor, status=503, problem=Conflict(code="unavailable"))
+    return page(request, "search_explain.html", found=found)
 
 
 def end_of(day: str) -> datetime | None:

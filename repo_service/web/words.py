@@ -90,6 +90,19 @@ SORT = {
     "shortest": N_("Shortest"),
     "most_opened": N_("Most opened"),
 }
+SCORE = {
+    "title": N_("title"),
+    "subjects": N_("subjects and keywords"),
+    "people": N_("people"),
+    "institution": N_("institution"),
+    "description": N_("description"),
+    "words": N_("all words"),
+    "parts": N_("inside longer words"),
+    "chars": N_("single characters"),
+    "sounds": N_("pinyin"),
+    "factor": N_("quality, freshness and opens"),
+    "placed": N_("placed first"),
+}
 
 TABLES = {
     "state": STATE,
@@ -102,6 +115,7 @@ TABLES = {
     "user_role": USER_ROLE,
     "action": ACTION,
     "sort": SORT,
+    "score": SCORE,
 }
 
 _TONES = {

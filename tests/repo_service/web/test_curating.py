@@ -110,3 +110,23 @@ def test_only_curators_look_after_search(library: Library, path: str) -> None:
     assert library.client("uploader").get(path).status_code == 403
     assert library.client("learner").get(path).status_code == 403
     assert library.client().get(path, follow_redirects=False).status_code == 303
+
+
+def test_a_librarian_sees_why_a_hit_stands_where_it_stands(library: Library) -> None:
+    client = library.client("curator")
+    video = library.things["video"]
+    asked = {"q": "桃树嫁接 类型:视频", "id": video}
+    found = client.get("/api/v1/search/explain", params=asked).json()
+    (hit,) = client.get("/api/v1/search", params={"q": asked["q"]}).json()["hits"]
+    assert found["score"] == pytest.approx(hit["score"], rel=1e-3)
+    assert found["score"] == pytest.approx(sum(part["score"] for part in found["parts"]), abs=0.01)
+    assert {"title", "subjects", "description", "words"} <= {part["field"] for part in found["fields"]}
+    assert "桃树" in {part["term"] for part in found["parts"]}
+    page = client.get("/search/explain", params={**asked, "lang": "en"}).text
+    assert "quality, freshness and opens" in page
+    assert f"id={video}" in client.get("/search", params={"q": "嫁接"}).text
+    learner = library.client("learner")
+    assert learner.get("/api/v1/search/explain", params=asked).status_code == 403
+    assert "/search/explain" not in learner.get("/search", params={"q": "嫁接"}).text
+    gone = {"q": "x", "id": library.things["draft"]}
+    assert client.get("/api/v1/search/explain", params=gone).status_code == 404
