@@ -1,4 +1,4 @@
-"""The servers of P9: ``python -m tests.bench.upload_servers WHICH FOLDER PORT [STORAGE]``. Each says when it is ready."""
+"""The servers of P9: ``python -m tests.bench.upload_servers WHICH FOLDER PORT [STORAGE]``. Each speaks when ready."""
 
 import hashlib
 import secrets
