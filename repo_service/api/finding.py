@@ -7,6 +7,7 @@ from starlette.responses import Response
 
 from repo_service.api.answers import LIMIT, UUID, Cursor, Limit, answer, problems
 from repo_service.api.deps import PUBLIC_ROUTE, Ctx, CurrentActor, Lang, guard
+from repo_service.api.deps import asked as count_search
 from repo_service.services import indexing
 from repo_service.services.drafts import OneOf
 from repo_service.services.explaining import Explanation
@@ -54,6 +55,7 @@ def search(
     """Find resources and the places inside them. Facets narrow each other; one facet's values are alternatives."""
     asked = search_request(request, q=q, sort=sort, cursor=cursor, limit=limit, locale=lang, exact=exact)
     found = indexing.search(ctx, actor, asked)
+    count_search(request, asked, found)
     response = answer(request, found, personal=False)
     if found.next_cursor is not None:
         words = {"q": q[:QUERY_LENGTH]} if q else {}
