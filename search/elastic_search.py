@@ -5,11 +5,12 @@ from dataclasses import replace
 from itertools import islice
 from typing import Any
 
-from search import asking, elastic_query, suggest
+from search import asking, elastic_query, explaining, suggest
+from search.asking import AnyOf, Best, Clause, Flat, Mixed
 from search.elastic_query import COUNTED_IN, Body
 from search.elastic_schema import owner
 from search.fields import KEY_SEPARATOR
-from search.model import FACETS, Answer, Hit, PassageHit, Query, Suggestion
+from search.model import FACETS, Answer, Hit, PassageHit, Query, ScorePart, Suggestion
 from search.query import Plan, understand
 from search.stages import Stage, stages, with_others
 from search.text import stem
@@ -17,6 +18,7 @@ from search.text import stem
 ROUNDS = 6  # of looking up what a query needs to know; each may lead to more questions
 AT_ONCE = 64  # beginnings in one search
 RESOURCES, PASSAGES = "resources", "passages"
+Facets = dict[str, tuple[tuple[str, int], ...]]
 Ask = Callable[[Sequence[tuple[str, Body]]], list[Mapping[str, Any]]]  # (which index, body) of each → answers
 
 
@@ -91,7 +93,7 @@ class OneSearch:
         """The page that was asked for."""
         if self._query.within:
             return self._answer_within()
-        page, facets = self._find()
+        matching, page, facets = self._find()
         return Answer(
             total=page["hits"]["total"]["value"],
             hits=self._hits(page["hits"]["hits"]),
@@ -100,7 +102,20 @@ class OneSearch:
             corrected=self._stage.corrected,
             notices=self._plan.notices,
             generation=self._generation,
+            explained=self._explained(matching) if self._query.explain else (),
         )
+
+    def _explained(self, matching: Clause) -> tuple[ScorePart, ...]:
+        """The parts of one document's score: every clause is asked for alone, all in one round trip."""
+        one = Flat(AnyOf("id", (self._query.explain,)))
+        every = list(dict.fromkeys(_with_inner(matching)))
+        bodies = [elastic_query.score(elastic_query.build(Mixed(must=(clause, one)))) for clause in every]
+        bodies.append(elastic_query.score(elastic_query.weighed(Mixed(must=(matching, one)))))
+        *scores, whole = (
+            sum(float(hit["_score"]) for hit in answer["hits"]["hits"])
+            for answer in self._ask([(RESOURCES, body) for body in bodies])
+        )
+        return explaining.parts(matching, dict(zip(every, scores, strict=True)).__getitem__, whole)
 
     @property
     def _plan(self) -> Plan:
@@ -121,7 +136,7 @@ class OneSearch:
     def _worked_out(self, number: int) -> Stage | None:
         return next(islice(stages(self._query, self._vocabulary), number, None), None)
 
-    def _find(self) -> tuple[Mapping[str, Any], dict[str, tuple[tuple[str, int], ...]]]:
+    def _find(self) -> tuple[Clause, Mapping[str, Any], Facets]:
         """Try the stages in turn. Filters never change which one is taken, so that counts and totals agree."""
         for stage in self._stages():
             self._stage = stage
@@ -130,12 +145,11 @@ class OneSearch:
             if total:
                 break
         if self._query.pinned and self._query.sort == "relevance":
-            page, facets, _ = self._execute(asking.pinned(matching, self._query.pinned))
-        return page, facets
+            matching = asking.pinned(matching, self._query.pinned)
+            page, facets, _ = self._execute(matching)
+        return matching, page, facets
 
-    def _execute(
-        self, matching: asking.Clause
-    ) -> tuple[Mapping[str, Any], dict[str, tuple[tuple[str, int], ...]], int]:
+    def _execute(self, matching: Clause) -> tuple[Mapping[str, Any], Facets, int]:
         """(the page, counts that ignore the facet's own filter, total without filters), in one round trip."""
         query = self._query
         wanted = [name for name in query.facets if name in FACETS]
@@ -151,7 +165,7 @@ class OneSearch:
         total = (others[-1] if self._filters else page)["hits"]["total"]["value"]
         return page, {name: counted[name] for name in wanted}, page["hits"]["total"]["value"] or total
 
-    def _narrowed(self, matching: asking.Clause, without: str = "") -> asking.Clause:
+    def _narrowed(self, matching: Clause, without: str = "") -> Clause:
         return asking.narrowed(matching, self._filters, self._query.hidden, without)
 
     def _hits(self, found: Sequence[Mapping[str, Any]]) -> tuple[Hit, ...]:
@@ -204,6 +218,19 @@ class OneSearch:
         total = page["hits"]["total"]["value"]
         hit = Hit(query.within, 0, 0.0, ("passages",), _place_hits(page), total)
         return replace(nothing, total=total, hits=(hit,)) if total else nothing
+
+
+def _with_inner(clause: Clause) -> Iterator[Clause]:
+    yield clause
+    match clause:
+        case Best(clauses):
+            inner = clauses
+        case Mixed(must, should):
+            inner = (*must, *should)
+        case _:
+            inner = ()
+    for one in inner:
+        yield from _with_inner(one)
 
 
 def _place_hits(answer: Mapping[str, Any]) -> tuple[PassageHit, ...]:

@@ -163,3 +163,23 @@ def test_passages_of_one_document_are_the_same(both: Both, cmrc: judged.JudgedSe
         assert [[place.id for place in hit.passages] for hit in here.hits] == [
             [place.id for place in hit.passages] for hit in there.hits
         ]
+
+
+def test_scores_are_explained_alike(both: Both, cmrc: judged.JudgedSet) -> None:
+    for identity, text in list(cmrc.questions.items())[::400]:
+        asked = Query(text, explain=next(iter(cmrc.answers[identity])))
+        here, there = (
+            {(part.field, part.term): part.score for part in index.search(asked).explained} for index in both
+        )
+        assert here == pytest.approx(there, rel=1e-3, abs=1e-3)
+        assert here
+
+
+def test_pins_and_hidden_ones_hold_alike(both: Both, cmrc: judged.JudgedSet) -> None:
+    embedded, cluster = both
+    for text in list(cmrc.questions.values())[::400]:
+        found = [hit.id for hit in embedded.search(Query(text)).hits]
+        asked = Query(text, pinned=("cd00003", found[-1]), hidden=(found[0],), facets=FACETS)
+        assert _differences(embedded.search(asked), cluster.search(asked)) == []
+        assert [hit.id for hit in cluster.search(asked).hits[:2]] == ["cd00003", found[-1]]
+        assert found[0] not in [hit.id for hit in cluster.search(asked).hits]
