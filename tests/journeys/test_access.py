@@ -33,6 +33,12 @@ PAGES = (
     ("curator", "/my/resources?institution=xinzheng"),
     ("curator", "/resources/{video}/edit"),
     ("curator", "/collections/{collection}/edit?q=嫁接"),
+    ("curator", "/search?q=嫁接"),
+    ("curator", "/search/words?expressions=砧木=树桩"),
+    ("curator", "/search/pins?q=嫁接"),
+    ("curator", "/search/explain?q=嫁接&id={video}"),
+    ("curator", "/search/in-vain"),
+    ("learner", "/search?q=驾接"),
     ("reviewer", "/review"),
     ("reviewer", "/review/{video}"),
 )
