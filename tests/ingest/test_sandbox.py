@@ -224,8 +224,10 @@ def test_limits_alone_still_bound_a_child(tmp_path: Path) -> None:
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can become somebody else")
 def test_without_a_box_a_child_of_root_is_nobody_where_files_allow(tmp_path: Path) -> None:
-    opened, closed = Path("/tmp") / f"xuehai-open-{os.getpid()}", tmp_path
+    opened, closed = Path("/tmp") / f"xuehai-open-{os.getpid()}", tmp_path / "shut" / "inside"
     opened.mkdir(mode=0o755)
+    closed.mkdir(parents=True)
+    closed.parent.chmod(0o700)
     try:
         secret = tmp_path / "secret"
         secret.write_text("words")
