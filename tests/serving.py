@@ -16,12 +16,12 @@ PATIENCE = 60.0
 class Served:
     """A running `serve` over a folder of its own."""
 
-    def __init__(self, folder: Path, port: int = 0, **settings: str) -> None:
+    def __init__(self, folder: Path, port: int = 0, *words: str, **settings: str) -> None:
         environment = {name: value for name, value in os.environ.items() if not name.startswith("XUEHAI_")}
         self.environment = environment | {"XUEHAI_DATA_DIR": str(folder), "XUEHAI_CONTENT_PORT": "0"} | settings
         self.log = folder.parent / "serve.log"
         with self.log.open("ab") as log:
-            command = [str(XUEHAI), "serve", "--port", str(port), "--json"]
+            command = [str(XUEHAI), "serve", "--port", str(port), "--json", *words]
             self.process = subprocess.Popen(command, env=self.environment, stdout=subprocess.PIPE, stderr=log)
         assert self.process.stdout is not None
         self.ready: dict[str, Any] = json.loads(self.process.stdout.readline() or b"{}")
