@@ -36,7 +36,7 @@ const transcriptPanel = document.getElementById("transcript");
 const transcript = transcriptPanel && new Transcript(transcriptPanel, (seconds) => playFrom(seconds));
 
 player.on("timeupdate", () => transcript?.follow(player.currentTime()));
-player.on("seeked", () => transcript?.follow(player.currentTime()));
+player.on(["seeking", "seeked"], () => transcript?.follow(player.currentTime()));
 player.ready(() => {
   if (element.dataset.storyboard) storyboard(player, element.dataset.storyboard);
   rememberChoices();

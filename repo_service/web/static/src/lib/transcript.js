@@ -12,6 +12,7 @@ export class Transcript {
     this.#panel = panel;
     this.#list = panel.querySelector("ol");
     this.#lines = [...this.#list.querySelectorAll("a[data-at]")];
+    this.#current = this.#list.querySelector("a[aria-current]"); // marked by the server: only one line is, ever
     this.#list.addEventListener("click", (event) => {
       const line = event.target.closest("a[data-at]");
       if (!line || event.ctrlKey || event.metaKey || event.shiftKey) return;
