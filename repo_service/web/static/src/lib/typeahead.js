@@ -28,11 +28,17 @@ export function typeAhead(input) {
     if (index < 0) input.removeAttribute("aria-activedescendant");
     else input.setAttribute("aria-activedescendant", list.children[index].id);
   };
+  // Closed by the person: an answer that is still on its way does not open it again.
+  const close = () => {
+    clearTimeout(timer);
+    asked++;
+    show(false);
+  };
   const take = (option) => {
     if (option.dataset.url) location.assign(option.dataset.url);
     else {
       input.value = option.textContent;
-      show(false);
+      close();
       input.form.requestSubmit();
     }
   };
@@ -44,6 +50,7 @@ export function typeAhead(input) {
     if (number !== asked || !answer?.ok) return;
     const found = await answer.json();
     list.replaceChildren(...found.map((item, i) => optionOf(item, `${list.id}-${i}`)));
+    mark(active < found.length ? active : -1);
     show(found.length > 0 && document.activeElement === input);
   };
 
@@ -52,13 +59,13 @@ export function typeAhead(input) {
     if (!event.isComposing) timer = setTimeout(ask, PAUSE);
   });
   input.addEventListener("compositionend", () => (timer = setTimeout(ask, PAUSE)));
-  input.addEventListener("blur", () => setTimeout(() => show(false), 150));
+  input.addEventListener("blur", () => setTimeout(close, 150));
   input.addEventListener("keydown", (event) => {
     if (list.hidden || event.isComposing) return;
     const count = list.children.length;
     if (event.key === "ArrowDown") mark((active + 1) % count);
     else if (event.key === "ArrowUp") mark((active - 1 + count) % count);
-    else if (event.key === "Escape") show(false);
+    else if (event.key === "Escape") close();
     else if (event.key === "Enter" && active >= 0) take(list.children[active]);
     else return;
     event.preventDefault();
