@@ -1,6 +1,7 @@
 """MinIO and versitygw, two S3 servers of different make."""
 
 import contextlib
+import os
 import secrets
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,7 +15,13 @@ VERSITYGW = ("versitygw", "python -m tests.servers.fetch versitygw")
 
 @contextlib.contextmanager
 def minio(folder: Path, port: int = 0, secret: str = "") -> Iterator[str]:
-    """A MinIO of its own; its ``s3://`` URL without a bucket. Port and secret are chosen where not given."""
+    """A MinIO of its own; its ``s3://`` URL without a bucket. Port and secret are chosen where not given.
+
+    ``XUEHAI_TEST_MINIO`` names another instead, where no port is asked for.
+    """
+    if not port and (given := os.environ.get("XUEHAI_TEST_MINIO")):
+        yield given.rstrip("/")
+        return
     port, secret = port or free_port(), secret or secrets.token_hex(12)
     argv = [
         program(*MINIO),
@@ -31,7 +38,10 @@ def minio(folder: Path, port: int = 0, secret: str = "") -> Iterator[str]:
 
 @contextlib.contextmanager
 def versitygw(folder: Path) -> Iterator[str]:
-    """A Versity gateway over a folder; its ``s3://`` URL without a bucket."""
+    """A Versity gateway over a folder; its ``s3://`` URL without a bucket. ``XUEHAI_TEST_VERSITYGW`` names another."""
+    if given := os.environ.get("XUEHAI_TEST_VERSITYGW"):
+        yield given.rstrip("/")
+        return
     port, secret = free_port(), secrets.token_hex(12)
     (folder / "versity").mkdir(exist_ok=True)
     argv = [
