@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from search import ways, weights
 from search.model import FACETS, Query, Sort
@@ -208,6 +209,19 @@ def page(query: Query) -> tuple[int, int]:
 def order(query: Query, plan: Plan) -> Sort:
     """What the hits are sorted by: without words all are equally relevant, and the newest come first."""
     return "newest" if plan.empty and query.sort == "relevance" else query.sort
+
+
+def split(query: Query, chosen: Mapping[str, tuple[str, ...]]) -> tuple[list[str], list[str], list[str]]:
+    """(facets to count, those of them with a filter of their own, those without)."""
+    wanted = [name for name in query.facets if name in FACETS]
+    filtered = [name for name in wanted if chosen.get(name)]
+    return wanted, filtered, [name for name in wanted if name not in filtered]
+
+
+def counts(buckets: Iterable[Mapping[str, Any]]) -> tuple[tuple[str, int], ...]:
+    """(value, count) of an aggregation's buckets, most frequent first, then by value."""
+    found = [(str(bucket["key"]), int(bucket["doc_count"])) for bucket in buckets]
+    return tuple(sorted(found, key=lambda bucket: (-bucket[1], bucket[0])))
 
 
 def merged(chosen: Mapping[str, tuple[str, ...]], typed: Mapping[str, tuple[str, ...]]) -> dict[str, tuple[str, ...]]:

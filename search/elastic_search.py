@@ -10,7 +10,7 @@ from search.asking import AnyOf, Best, Clause, Flat, Mixed
 from search.elastic_query import COUNTED_IN, Body
 from search.elastic_schema import owner
 from search.fields import KEY_SEPARATOR
-from search.model import FACETS, Answer, Hit, PassageHit, Query, ScorePart, Suggestion
+from search.model import Answer, Hit, PassageHit, Query, ScorePart, Suggestion
 from search.query import Plan, understand
 from search.stages import Stage, stages, with_others
 from search.text import stem
@@ -152,9 +152,7 @@ class OneSearch:
     def _execute(self, matching: Clause) -> tuple[Mapping[str, Any], Facets, int]:
         """(the page, counts that ignore the facet's own filter, total without filters), in one round trip."""
         query = self._query
-        wanted = [name for name in query.facets if name in FACETS]
-        filtered = [name for name in wanted if self._filters.get(name)]
-        free = [name for name in wanted if name not in filtered]
+        wanted, filtered, free = asking.split(query, self._filters)
         bodies = [elastic_query.hits(query, self._plan, self._narrowed(matching), free)]
         bodies += [elastic_query.counted(self._narrowed(matching, name), [name]) for name in filtered]
         if self._filters:
@@ -238,8 +236,7 @@ def _place_hits(answer: Mapping[str, Any]) -> tuple[PassageHit, ...]:
 
 
 def _counts(answer: Mapping[str, Any], name: str) -> tuple[tuple[str, int], ...]:
-    buckets = [(str(one["key"]), int(one["doc_count"])) for one in answer["aggregations"][name]["buckets"]]
-    return tuple(sorted(buckets, key=lambda bucket: (-bucket[1], bucket[0])))
+    return asking.counts(answer["aggregations"][name]["buckets"])
 
 
 def complete(ask: Ask, prefix: str, limit: int) -> list[Suggestion]:

@@ -13,7 +13,7 @@ from search import asking, embedded_query, explaining, schema
 from search.asking import AnyOf, Clause, Flat, Mixed
 from search.embedded_query import build
 from search.engine import Engine, Searchers, found_count
-from search.model import FACETS, Answer, Hit, PassageHit, Query, ScorePart
+from search.model import Answer, Hit, PassageHit, Query, ScorePart
 from search.query import Plan, understand
 from search.stages import Stage, stages, with_others
 from search.text import stem
@@ -131,9 +131,7 @@ class OneSearch:
 
     def _facets(self, matching: Clause) -> dict[str, tuple[tuple[str, int], ...]]:
         """Counts that ignore the facet's own filter: one execution for the free facets, one for each filtered one."""
-        wanted = [name for name in self._query.facets if name in FACETS]
-        filtered = [name for name in wanted if self._filters.get(name)]
-        free = [name for name in wanted if name not in filtered]
+        wanted, filtered, free = asking.split(self._query, self._filters)
         counted = self._count(self._narrowed(matching), free) if free else {}
         for name in filtered:
             counted |= self._count(self._narrowed(matching, without=name), [name])
@@ -143,17 +141,11 @@ class OneSearch:
         terms = {"size": asking.FACET_VALUES, "segment_size": 65_000}
         asked = {name: {"terms": {"field": f"f_{name}", **terms}} for name in names}
         answered = self._searcher.aggregate(query, asked)
-        counts: dict[str, tuple[tuple[str, int], ...]] = {}
-        for name in names:
-            buckets = [(str(bucket["key"]), int(bucket["doc_count"])) for bucket in answered[name]["buckets"]]
-            counts[name] = tuple(sorted(buckets, key=lambda bucket: (-bucket[1], bucket[0])))
-        return counts
+        return {name: asking.counts(answered[name]["buckets"]) for name in names}
 
     def _hits(self, hits: Addresses) -> tuple[Hit, ...]:
-        relevance = self._query.sort == "relevance" and not self._plan.empty
-        stored = [
-            (self._searcher.doc(address).to_dict(), float(score) if relevance else 0.0) for score, address in hits
-        ]
+        ranked = asking.order(self._query, self._plan) == "relevance"
+        stored = [(self._searcher.doc(address).to_dict(), float(score) if ranked else 0.0) for score, address in hits]
         ids = [read["id"][0] for read, _ in stored]
         why = self._why(ids)
         places, totals = self._passages(ids)

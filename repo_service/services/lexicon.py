@@ -83,7 +83,9 @@ def current(ctx: Context, *, now: bool = False) -> Synonyms:
 
     Looks into the database once a second at most. ``now``: look at once.
     """
-    known = _known.setdefault(ctx.db, _Known())
+    known = _known.get(ctx.db)
+    if known is None:  # not by setdefault: it would read all curated groups for each search, to throw them away
+        known = _known.setdefault(ctx.db, _Known())
     if not now and time.monotonic() - known.looked_at < FRESH_SECONDS:
         return known.synonyms
     with ctx.db.read() as session:

@@ -12,10 +12,9 @@ from repo_service.errors import Conflict, Invalid, StaleRevision
 from repo_service.policy import Actor
 from repo_service.services import collections
 from repo_service.services.collections import CollectionChanges, CollectionDraft, ItemDraft
-from repo_service.services.finding import SearchRequest, search
 from repo_service.web.entries import faults_of
-from repo_service.web.look import look_of
 from repo_service.web.people import faults, said
+from repo_service.web.picking import candidates
 from repo_service.web.view import page
 
 router = APIRouter(include_in_schema=False)
@@ -23,7 +22,6 @@ EDIT = Depends(guard("collection.edit"))
 Text = Annotated[str, Form()]
 Texts = Annotated[list[str], Form()]
 SETS = 24
-CANDIDATES = 10
 
 
 @router.get("/collections", dependencies=[PUBLIC_ROUTE])
@@ -132,7 +130,6 @@ def _edit_page(
 ) -> Response:
     held = collections.view(ctx, actor, collection_id)
     words = (q or request.query_params.get("q", "")).strip()
-    asked = SearchRequest(q=words, limit=CANDIDATES, facets=(), passages=0, locale=look_of(request).locale)
     return page(
         request,
         "collection_edit.html",
@@ -140,7 +137,7 @@ def _edit_page(
         collection=held,
         held={item.resource.id for item in held.items},
         q=words,
-        candidates=search(ctx, actor, asked).hits if words else [],
+        candidates=candidates(request, ctx, actor, words),
         errors=errors or {},
         problem=problem,
         saved="saved" in request.query_params,

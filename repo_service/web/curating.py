@@ -13,12 +13,11 @@ from repo_service.errors import Conflict, Invalid
 from repo_service.policy import Actor, require_anywhere
 from repo_service.services import lexicon, pins
 from repo_service.services.explaining import explain
-from repo_service.services.finding import SearchRequest, search
 from repo_service.services.lexicon import Effect, GroupDraft, WordDraft
 from repo_service.services.pins import PinDraft
 from repo_service.web.entries import faults_of
-from repo_service.web.look import look_of
 from repo_service.web.people import faults, said
+from repo_service.web.picking import candidates
 from repo_service.web.view import CHINA, page
 from search.errors import SearchUnavailable
 from search.synonyms import curated_groups
@@ -26,7 +25,6 @@ from search.synonyms import curated_groups
 router = APIRouter(include_in_schema=False)
 CURATE = Depends(guard("search.curate"))
 Text = Annotated[str, Form()]
-CANDIDATES = 10
 WORDS = "/search/words"
 PINS = "/search/pins"
 
@@ -172,14 +170,13 @@ def _pins(
     problem: Conflict | Invalid | None = None,
 ) -> Response:
     require_anywhere(actor, "search.curate")
-    asked = SearchRequest(q=q, limit=CANDIDATES, facets=(), passages=0, locale=look_of(request).locale)
     return page(
         request,
         "search_pins.html",
         status=status,
         q=q,
         pins=pins.listing(ctx, actor),
-        candidates=search(ctx, actor, asked).hits if q else [],
+        candidates=candidates(request, ctx, actor, q),
         errors=errors or {},
         problem=said(request, problem) if problem is not None and not errors else "",
         saved="saved" in request.query_params,

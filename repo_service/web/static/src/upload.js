@@ -214,7 +214,7 @@ function desk(root) {
     if (document.hidden) return;
     const open = [...rows.values()].filter((one) => one.resource && !one.over);
     for (const one of open.slice(0, POLLED)) {
-      one.over = !(await one.refresh()) || !one.shower;
+      one.over = !(await one.refresh());
       const id = [...rows].find(([, value]) => value === one)?.[0];
       if (id && open.length > POLLED) {
         rows.delete(id); // to the end of the turn

@@ -77,9 +77,10 @@ export class Row {
   // Ask for the steps as the server draws them; answer whether there is more to come.
   async refresh() {
     const answer = await fetch(`/resources/${this.resource}/steps`, { headers: { Accept: "text/html" } }).catch(() => null);
+    const said = answer?.ok ? await answer.text() : "";
     if (!this.shower) return false; // meanwhile another file shows them
     if (!answer?.ok) return answer === null || answer.status >= 500;
-    const drawn = new DOMParser().parseFromString(await answer.text(), "text/html").querySelector("[id^=steps-]");
+    const drawn = new DOMParser().parseFromString(said, "text/html").querySelector("[id^=steps-]");
     if (!drawn) return false;
     const busy = drawn.hasAttribute("hx-get");
     for (const name of drawn.getAttributeNames().filter((one) => one.startsWith("hx-"))) drawn.removeAttribute(name);
