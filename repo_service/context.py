@@ -27,4 +27,5 @@ class Context:
     def close(self) -> None:
         """Give back what the parts hold."""
         self.queue.close()
+        self.index.close()
         self.db.close()

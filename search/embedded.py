@@ -115,6 +115,13 @@ class EmbeddedIndex:
             return replace(answer, notices=(*answer.notices, INCOMPLETE))
         return answer
 
+    def close(self) -> None:
+        """Let the files go, and the writer's lock with them."""
+        with self._lock:
+            if self._engine is not None:
+                self._engine.forget_batch()
+            self._engine = None
+
     @contextmanager
     def _reading(self, engine: Engine, what: str) -> Iterator[None]:
         """Turn the engine's errors into ours; a generation that cannot be read is given up."""

@@ -1,4 +1,4 @@
-"""The search index port: six methods, reading and writing together."""
+"""The search index port: reading and writing together."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Protocol
@@ -31,4 +31,8 @@ class SearchIndex(Protocol):
 
     def health(self) -> Health:
         """How the engine is."""
+        ...
+
+    def close(self) -> None:
+        """Let go of files and connections. What is not committed is forgotten; nothing is asked afterwards."""
         ...

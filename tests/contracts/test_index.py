@@ -1,7 +1,7 @@
 """What every search engine must do, whatever engine it is."""
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -60,11 +60,20 @@ LECTURES = (
 
 
 @pytest.fixture(params=["embedded", pytest.param("elasticsearch", marks=pytest.mark.xdist_group("servers"))])
-def index(request: pytest.FixtureRequest, tmp_path: Path) -> SearchIndex:
-    """An empty index of each engine."""
+def opened(request: pytest.FixtureRequest, tmp_path: Path) -> Callable[[], SearchIndex]:
+    """Open the index of this test, on each engine; a second time it is the same one."""
     if request.param == "embedded":
-        return EmbeddedIndex(tmp_path / "index", writer=True)
-    return elastic.connect(request.getfixturevalue("new_prefix")())
+        return lambda: EmbeddedIndex(tmp_path / "index", writer=True)
+    url = request.getfixturevalue("new_prefix")()
+    return lambda: elastic.connect(url)
+
+
+@pytest.fixture
+def index(opened: Callable[[], SearchIndex]) -> Iterator[SearchIndex]:
+    """An empty index of each engine."""
+    index = opened()
+    yield index
+    index.close()
 
 
 @pytest.fixture
@@ -322,3 +331,14 @@ def test_pinned_come_first_and_hidden_never(filled: SearchIndex) -> None:
 def test_likeness_needs_some_of_the_words(filled: SearchIndex) -> None:
     assert ids(filled, "社区 练习 太极拳 路由", like=True)[0] == "c"
     assert set(ids(filled, "社区 练习 太极拳 路由", like=True, hidden=("c",))) == {"a", "b"}
+
+
+def test_what_was_closed_is_opened_again_and_has_lost_nothing(
+    filled: SearchIndex, opened: Callable[[], SearchIndex]
+) -> None:
+    filled.close()
+    filled.close()
+    again = opened()
+    assert again.write([Tombstone("a", 6)]) == []
+    assert {identity for identity, _ in again.scan()} == {"b", "c"}
+    again.close()
