@@ -5,7 +5,7 @@ needs no plugin.
 """
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cache, lru_cache
 from pathlib import Path
@@ -21,6 +21,7 @@ DATA = Path(__file__).parent / "data"
 MAX_WORD = 40  # longer Latin or digit runs are keys and hashes; their head suffices to find them
 HAN = "\u3007\u3400-\u9fff\uf900-\ufaff\U00020000-\U0003ffff"
 MOST_REMEMBERED = 300_000  # words of which we know by heart how they are analysed
+LONGEST_REMEMBERED = 24  # characters between Chinese ones: punctuation, numbers, names; not whole texts
 _CODES = (
     r"(?P<standard>(?<![a-z])(?:gb|jy|gy|gbz|iso|iec|din|db\d{2})(?:/[tz])?[ -]?\d+(?:[.\-:]\d+)*)"
     r"|(?P<latin>[a-z0-9]+(?:[.\-_/&'][a-z0-9]+)*(?:\+\+|\+|\#)?)"
@@ -29,7 +30,8 @@ _OTHER = rf"(?P<other>[^\W_a-z0-9{HAN}]+)"
 _SCAN = re.compile(rf"{_CODES}|(?P<han>[{HAN}]+)|{_OTHER}")
 _WESTERN = re.compile(rf"{_CODES}|{_OTHER}")
 _ASIDE = "\x01"  # stands where another script stood while Chinese is cut
-_NO_HAN = re.compile(rf"[^{HAN}{_ASIDE}]+")
+_GAP = re.compile(rf"([^{HAN}]+)")
+_NO_HAN = re.compile(rf"[^{_ASIDE}]+")
 _NO_WORDS = frozenset({"\n", _ASIDE})
 _SEPARATORS = re.compile(r"[.\-_/&' :+#]+")
 _UNSEGMENTED = re.compile(r"[\u3040-\u30ff\uac00-\ud7af]")
@@ -148,16 +150,12 @@ def _han_tokens(run: str, at: int) -> Iterator[Token]:
     """Words of a run of Chinese. Taiwan's terms are put into the mainland's before words are cut for good."""
     taiwan = terms_of_taiwan()
     cut = _segmenter().tokenize(run, "default", False)
-    usual = "".join(_of_same_length(taiwan, word) for word, _, _ in cut)
+    even = _even_terms_of_taiwan()
+    usual = "".join([even.get(word, word) for word, _, _ in cut])
     if usual != run:
         cut = _segmenter().tokenize(usual, "default", False)
     for word, start, end in cut:
         yield Token(taiwan.get(word, word), at + start, at + end, han=True)
-
-
-def _of_same_length(taiwan: Mapping[str, str], word: str) -> str:
-    other = taiwan.get(word, word)
-    return other if len(other) == len(word) else word
 
 
 def mainland(folded: str) -> str:
@@ -166,9 +164,14 @@ def mainland(folded: str) -> str:
 
 
 @cache
+def _even_terms_of_taiwan() -> dict[str, str]:
+    """Those of the terms that are as long as the mainland's."""
+    return {word: other for word, other in terms_of_taiwan().items() if len(word) == len(other)}
+
+
+@cache
 def _taiwan_pattern() -> re.Pattern[str]:
-    even = [word for word, other in terms_of_taiwan().items() if len(word) == len(other)]
-    return re.compile("|".join(sorted(even, key=lambda word: (-len(word), word))))
+    return re.compile("|".join(sorted(_even_terms_of_taiwan(), key=lambda word: (-len(word), word))))
 
 
 def _latin_tokens(run: str, start: int, end: int) -> Iterator[Token]:
@@ -238,29 +241,47 @@ def analyse(text: str) -> Analysis:
     """What an engine indexes of a text: the words of `tokens`, found without their places, which makes it fast."""
     if not text:
         return _NOTHING
-    folded = fold(text).replace(_ASIDE, " ")
-    between = [_set_aside(str(found.lastgroup), found.group()) for found in _WESTERN.finditer(folded)]
-    run = _NO_HAN.sub("\n", _WESTERN.sub(_ASIDE, folded) if between else folded)
-    words = _words_of(run)
+    parts = _GAP.split(fold(text).replace(_ASIDE, " "))
+    gaps = [_GAPS[gap] for gap in parts[1::2]]
+    parts[1::2] = [gap.marks for gap in gaps]
+    words = _words_of("".join(parts))
     joined = " ".join(words)
+    between = [word for gap in gaps for word in gap.words]
     if between:
         pieces = joined.split(_ASIDE)
         joined = "".join(part for pair in zip(pieces, [*between, ""], strict=True) for part in pair)
-    han = set(words)
-    han -= _NO_WORDS
     return Analysis(
         words=joined,
         parts="".join(map(_PARTS.__getitem__, words)),
         chars=" ".join("".join(words).replace(_ASIDE, "\n")),
         sounds=_sounds_of(words),
-        han=frozenset(han),
+        han=frozenset(words) - _NO_WORDS,
     )
 
 
 _NOTHING = Analysis("", "", "", "", frozenset())
 
 
-@lru_cache(maxsize=100_000)
+class _Gap(NamedTuple):
+    """What stands between two runs of Chinese: ``words`` in order, and a mark for each and for what is between them."""
+
+    marks: str
+    words: tuple[str, ...]
+
+
+class _Gaps(dict[str, _Gap]):
+    """Gap → what is made of it; those that come again and again are remembered."""
+
+    def __missing__(self, gap: str) -> _Gap:
+        words = tuple(_set_aside(str(found.lastgroup), found.group()) for found in _WESTERN.finditer(gap))
+        read = _Gap(_NO_HAN.sub("\n", _WESTERN.sub(_ASIDE, gap) if words else gap), words)
+        if len(gap) <= LONGEST_REMEMBERED:
+            if len(self) > MOST_REMEMBERED:
+                self.clear()
+            self[gap] = read
+        return read
+
+
 def _set_aside(kind: str, run: str) -> str:
     """Latin words, codes and other scripts: they stand aside while Chinese is cut."""
     found = _other_tokens(run, 0, len(run)) if kind == "other" else _latin_tokens(run, 0, len(run))
@@ -273,24 +294,22 @@ def _words_of(run: str) -> list[str]:
     words = _segmenter().cut(run, False)
     if taiwan.keys().isdisjoint(words):
         return words
-    usual = "".join(_of_same_length(taiwan, word) for word in words)
+    even = _even_terms_of_taiwan()
+    usual = "".join([even.get(word, word) for word in words])
     if usual != run:
         words = _segmenter().cut(usual, False)
     return [taiwan.get(word, word) for word in words]
 
 
 def _sounds_of(words: list[str]) -> str:
-    """The pairs of `sounds`."""
-    pairs: list[str] = []
-    add = pairs.append
-    last = ""
-    for first, inner, end in map(_SPOKEN.__getitem__, words):
-        if last and first:
-            add(f"{last}{first} {inner}")
-        elif inner:
-            add(inner)
-        last = end
-    return " ".join(pairs)
+    """The pairs of `sounds`.
+
+    Each word ends with its last syllable and the mark of a pair, and begins with its first syllable, so that joining
+    them makes the pairs across words. Halves of a pair are left at both ends of a run of Chinese, and cut off.
+    """
+    runs = "".join(map(_SPOKEN.__getitem__, words)).split("\n")
+    pairs = [run[run.index(" ") + 1 : run.rindex(" ")] for run in runs if run]
+    return " ".join(filter(None, pairs))
 
 
 class _Parts(dict[str, str]):
@@ -303,16 +322,18 @@ class _Parts(dict[str, str]):
         return found
 
 
-class _Spoken(dict[str, tuple[str, str, str]]):
-    """Word → (its first syllable, the pairs inside it, its last syllable with the mark of a pair)."""
+class _Spoken(dict[str, str]):
+    """Word → its first syllable, the pairs inside it, its last syllable with the mark of a pair; a new line for none.
 
-    def __missing__(self, word: str) -> tuple[str, str, str]:
+    计算机 → ``ji ji'suan suan'ji ji'``.
+    """
+
+    def __missing__(self, word: str) -> str:
         if len(self) > MOST_REMEMBERED:
             self.clear()
         said = () if word in _NO_WORDS else pinyin.of_word(word)
-        found = (said[0], " ".join(pinyin.pairs(said)), f"{said[-1]}'" if said[-1] else "") if said else ("", "", "")
-        self[word] = found
+        self[word] = found = " ".join((said[0], *pinyin.pairs(said), f"{said[-1]}'")) if said else "\n"
         return found
 
 
-_PARTS, _SPOKEN = _Parts(), _Spoken()
+_GAPS, _PARTS, _SPOKEN = _Gaps(), _Parts(), _Spoken()

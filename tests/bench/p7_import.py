@@ -70,7 +70,9 @@ def subject(folder: Path, small: bool) -> Measures:
 
 
 def _xuehai(data: Path, *words: str) -> bytes:
+    """Its modules are compiled already, as those of an installed program are."""
     environment = {name: value for name, value in os.environ.items() if not name.startswith("XUEHAI_")}
+    environment.pop("PYTHONDONTWRITEBYTECODE", None)
     environment["XUEHAI_DATA_DIR"] = str(data)
     return subprocess.run([XUEHAI, *words], env=environment, stdout=subprocess.PIPE, check=True).stdout
 
