@@ -188,6 +188,20 @@ def pinned(clause: Clause, ids: Sequence[str]) -> Clause:
     return Best((clause, *first))
 
 
+def unranked(clause: Clause) -> Clause:
+    """A clause that matches the same documents without what only ranks them: for counting, at a part of the cost."""
+    match clause:
+        case Mixed(must, should, without, least):
+            needed = () if must and not least else should
+            return Mixed(tuple(map(unranked, must)), tuple(map(unranked, needed)), without, least)
+        case Best(clauses):
+            return Best(tuple(map(unranked, clauses)))
+        case Flat(inner, score):
+            return Flat(unranked(inner), score)
+        case _:
+            return clause
+
+
 def reasons(plan: Plan) -> dict[str, Clause]:
     """By field: what makes it a reason for a hit."""
     terms = ways.reasons(plan)

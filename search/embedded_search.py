@@ -93,7 +93,7 @@ class OneSearch:
         return matching, total, hits
 
     def _count_all(self, matching: Clause) -> int:
-        return found_count(self._searcher.search(build(self._schema, matching), limit=1))
+        return found_count(self._searcher.search(build(self._schema, asking.unranked(matching)), limit=1))
 
     @property
     def _plan(self) -> Plan:
@@ -132,6 +132,7 @@ class OneSearch:
     def _facets(self, matching: Clause) -> dict[str, tuple[tuple[str, int], ...]]:
         """Counts that ignore the facet's own filter: one execution for the free facets, one for each filtered one."""
         wanted, filtered, free = asking.split(self._query, self._filters)
+        matching = asking.unranked(matching)
         counted = self._count(self._narrowed(matching), free) if free else {}
         for name in filtered:
             counted |= self._count(self._narrowed(matching, without=name), [name])
