@@ -147,3 +147,6 @@ class SimIndex:
     def health(self) -> Health:
         """Always well."""
         return Health(ok=True, documents=len(self.held), generation="g1")
+
+    def close(self) -> None:
+        """Nothing is open."""
