@@ -5,7 +5,7 @@ import math
 import random
 import re
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
@@ -84,21 +84,33 @@ def _cues(file: Path) -> tuple[Passage, ...]:
 
 def measure(index: SearchIndex, judged: JudgedSet, bend: Bend = str, every: int = 1) -> Figures:
     """nDCG@10 and MRR@10 over every n-th question, each bent before it is asked."""
-    ndcg = mrr = 0.0
     times: list[float] = []
-    questions = list(judged.questions.items())[::every]
-    for identity, text in questions:
+    found: dict[str, list[str]] = {}
+    for identity, text in list(judged.questions.items())[::every]:
         typed = bend(text)
         started = time.perf_counter()
         hits = index.search(Query(typed, limit=DEPTH, facets=())).hits
         times.append(1000 * (time.perf_counter() - started))
-        grades = [judged.answers[identity].get(hit.id, 0) for hit in hits]
-        best = _gain(sorted(judged.answers[identity].values(), reverse=True)[:DEPTH])
+        found[identity] = [hit.id for hit in hits]
+    times.sort()
+    return Figures(*worth(judged, found), times[len(times) // 2], times[int(len(times) * 0.95)])
+
+
+def worth(judged: JudgedSet, found: Mapping[str, Sequence[str]]) -> tuple[float, float]:
+    """(nDCG@10, MRR@10) of the documents that were found for each question, the best first."""
+    ndcg = mrr = 0.0
+    for question, ids in found.items():
+        grades = [judged.answers[question].get(one, 0) for one in ids[:DEPTH]]
+        best = _gain(sorted(judged.answers[question].values(), reverse=True)[:DEPTH])
         ndcg += _gain(grades) / best
         mrr += next((1 / rank for rank, grade in enumerate(grades, 1) if grade), 0.0)
-    times.sort()
-    count = len(questions)
-    return Figures(ndcg / count, mrr / count, times[count // 2], times[int(count * 0.95)])
+    return ndcg / len(found), mrr / len(found)
+
+
+def bent(judged: JudgedSet, bend: Bend, every: int = 1) -> JudgedSet:
+    """The same judgements with every n-th question, bent."""
+    some = list(judged.questions.items())[::every]
+    return replace(judged, questions={identity: bend(text) for identity, text in some})
 
 
 def _gain(grades: Iterable[int]) -> float:

@@ -1,5 +1,6 @@
 """Search quality as a gate: judged questions, straight and bent, and the right sentence of a lecture."""
 
+import json
 import random
 from pathlib import Path
 
@@ -8,9 +9,11 @@ import pytest
 from search.embedded import EmbeddedIndex
 from search.model import Query
 from search.text import tokens
+from tests.search import eval as evaluation
 from tests.search import judged
 
 SENTENCES = 60
+EVERY = 8  # of the questions
 LEAST_WORDS = 6
 
 
@@ -77,3 +80,17 @@ def test_a_reworded_sentence_finds_its_second_of_a_lecture(data_dir: Path, tmp_p
         right_sentence += first is not None and passage.id in [place.id for place in first.passages]
     assert right_sentence >= 0.9 * SENTENCES, right_sentence
     assert right_lecture >= 0.8 * SENTENCES, right_lecture
+
+
+@pytest.mark.slow
+def test_no_figure_fell(data_dir: Path) -> None:
+    kept = json.loads(evaluation.FIGURES.read_text(encoding="utf-8"))[str(EVERY)]
+    assert evaluation.lost(kept, evaluation.ours(data_dir, EVERY)) == {}
+
+
+def test_a_fall_is_told_from_a_tremor() -> None:
+    before = {"question": 0.98, "keywords": 0.9, "gone": 0.5}
+    assert evaluation.lost(before, {"question": 0.976, "keywords": 0.894}) == {
+        "keywords": (0.9, 0.894),
+        "gone": (0.5, 0.0),
+    }
