@@ -28,4 +28,5 @@ class Context:
         """Give back what the parts hold."""
         self.queue.close()
         self.index.close()
+        self.store.close()
         self.db.close()

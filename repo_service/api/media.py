@@ -7,6 +7,7 @@ from urllib.parse import quote, urlsplit
 
 from fastapi import APIRouter, Path, Query, Request
 from starlette.responses import RedirectResponse, Response, StreamingResponse
+from starlette.types import Receive, Scope, Send
 
 from repo_service.api.answers import UUID, matches, problems
 from repo_service.api.deps import PUBLIC_ROUTE, Ctx, CurrentActor
@@ -15,7 +16,7 @@ from repo_service.errors import XuehaiError
 from repo_service.models import File
 from repo_service.policy import Actor
 from repo_service.services.media import open_file
-from repo_service.storage.port import ObjectStore
+from repo_service.storage.port import Chunks, ObjectStore
 
 router = APIRouter(tags=["media"])
 ADDRESS = "/media/{resource_id}/{version}/{path:path}"
@@ -119,7 +120,21 @@ def _stream(request: Request, ctx: Context, file: File, headers: Mapping[str, st
     status = 206 if place is not None else 200
     if request.method == "HEAD":
         return Response(status_code=status, headers=sent)
-    return StreamingResponse(ctx.store.read(f"blobs/{file.sha256}", first, length), status, sent)
+    return _Streaming(ctx.store.read(f"blobs/{file.sha256}", first, length), status, sent)
+
+
+class _Streaming(StreamingResponse):
+    """An answer that lets go of the bytes however it ends: a player breaks off most of what it asks for."""
+
+    def __init__(self, chunks: Chunks, status: int, headers: Mapping[str, str]) -> None:
+        super().__init__(chunks, status, headers)
+        self._chunks = chunks
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        try:
+            await super().__call__(scope, receive, send)
+        finally:
+            self._chunks.close()
 
 
 def _policy(media_type: str) -> str:

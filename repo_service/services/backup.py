@@ -108,10 +108,11 @@ def _copy(ctx: Context, sha256: str, path: Path, outcome: Outcome) -> bool:
 
     def chunks() -> Iterator[bytes]:
         nonlocal size
-        for chunk in ctx.store.read(BLOBS + sha256):
-            digest.update(chunk)
-            size += len(chunk)
-            yield chunk
+        with closing(ctx.store.read(BLOBS + sha256)) as read:
+            for chunk in read:
+                digest.update(chunk)
+                size += len(chunk)
+                yield chunk
 
     try:
         backup_folder.write_durably(path, chunks())

@@ -7,6 +7,7 @@ A blob leaves in steps of its own (see `blobs`): unreferenced, it rests in quara
 import hashlib
 import shutil
 from collections.abc import Iterator
+from contextlib import closing
 from datetime import timedelta
 from itertools import islice
 from typing import TypeVar
@@ -193,8 +194,9 @@ def condition(ctx: Context, sha256: str) -> str:
     """How the bytes of a blob are: present, missing or corrupt. Raises StorageError when that cannot be told now."""
     digest = hashlib.sha256()
     try:
-        for chunk in ctx.store.read(BLOBS + sha256):
-            digest.update(chunk)
+        with closing(ctx.store.read(BLOBS + sha256)) as chunks:
+            for chunk in chunks:
+                digest.update(chunk)
     except ObjectMissing:
         return MISSING
     return PRESENT if digest.hexdigest() == sha256 else CORRUPT

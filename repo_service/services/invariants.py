@@ -7,6 +7,7 @@ suspects in a running installation it looks at twice before it says so.
 import hashlib
 import time
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -171,9 +172,10 @@ def digest_of(ctx: Context, sha256: str, seen: Seen = lambda _: None) -> str:
     """The hash that the bytes of a blob really have; empty when they are not there."""
     digest = hashlib.sha256()
     try:
-        for chunk in ctx.store.read(BLOBS + sha256):
-            digest.update(chunk)
-            seen(len(chunk))
+        with closing(ctx.store.read(BLOBS + sha256)) as chunks:
+            for chunk in chunks:
+                digest.update(chunk)
+                seen(len(chunk))
     except ObjectMissing:
         return ""
     return digest.hexdigest()

@@ -1,5 +1,7 @@
 """Which bytes of a resource a person may have, and whether a browser may show them in place."""
 
+from contextlib import closing
+
 from sqlalchemy import select
 from sqlalchemy.orm import Session, joinedload
 
@@ -64,7 +66,8 @@ def open_file(
 def read_text(ctx: Context, actor: Actor, resource_id: str, version: int, path: str) -> str:
     """The text of a small product, such as a reading view; errors as `open_file`, which decides about rights."""
     file, _ = open_file(ctx, actor, resource_id, version, path)
-    return b"".join(ctx.store.read(f"blobs/{file.sha256}", 0, TEXT_LIMIT)).decode("utf-8", "replace")
+    with closing(ctx.store.read(f"blobs/{file.sha256}", 0, TEXT_LIMIT)) as chunks:
+        return b"".join(chunks).decode("utf-8", "replace")
 
 
 def _copy_only(file: File) -> bool:

@@ -146,15 +146,15 @@ class _Run:
 
     def _fetch(self, sha256: str, path: Path, beat: Heartbeat) -> Path:
         """A blob as a file of the scratch folder: linked where that can be, else copied. Steps only read it."""
-        chunks = self.ctx.store.read(BLOBS + sha256)
-        if isinstance(chunks, LocalBytes):
-            with contextlib.suppress(OSError):  # another file system, or one without links
-                os.link(chunks.path, path)
-                return path
-        with path.open("xb") as target:
-            for chunk in chunks:
-                target.write(chunk)
-                beat.report(0.0)
+        with contextlib.closing(self.ctx.store.read(BLOBS + sha256)) as chunks:
+            if isinstance(chunks, LocalBytes):
+                with contextlib.suppress(OSError):  # another file system, or one without links
+                    os.link(chunks.path, path)
+                    return path
+            with path.open("xb") as target:
+                for chunk in chunks:
+                    target.write(chunk)
+                    beat.report(0.0)
         return path
 
     def _put(self, made: Sequence[Product], beat: Heartbeat) -> list[Placed]:

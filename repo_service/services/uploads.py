@@ -9,7 +9,7 @@ by anybody, any number of times.
 import hashlib
 import secrets
 from collections.abc import Iterable
-from contextlib import suppress
+from contextlib import closing, suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -248,8 +248,9 @@ def write_down_hash(ctx: Context, upload: Upload, sha256: str | None) -> str:
     """The hash of the staged bytes, written down before they move to the name that it gives them."""
     if sha256 is None or upload.attributes.get("contested"):
         digest = hashlib.sha256()
-        for chunk in ctx.store.read(STAGING + upload.id):
-            digest.update(chunk)
+        with closing(ctx.store.read(STAGING + upload.id)) as chunks:
+            for chunk in chunks:
+                digest.update(chunk)
         sha256 = digest.hexdigest()
     with ctx.db.write() as session:
         row = session.get_one(Upload, upload.id)

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Self
 
 from repo_service.storage import keys
-from repo_service.storage.port import BLOBS, STAGING, ObjectMissing, StorageError, Stored
+from repo_service.storage.port import BLOBS, STAGING, Chunks, ObjectMissing, StorageError, Stored
 
 CHUNK = 256 * 1024
 
@@ -55,7 +55,7 @@ class LocalStore:
             _sync_folder(source.parent)
             return _stored(BLOBS + sha256, target.stat())
 
-    def read(self, key: str, start: int = 0, length: int | None = None) -> Iterator[bytes]:
+    def read(self, key: str, start: int = 0, length: int | None = None) -> Chunks:
         """Stream ``length`` bytes from ``start``, or all that follow."""
         path = self._path(key)
         with _own_errors(key):
@@ -80,6 +80,9 @@ class LocalStore:
     def url(self, key: str, *, filename: str, media_type: str, inline: bool) -> str | None:
         """None: the application streams the bytes of a folder itself."""
         return None
+
+    def close(self) -> None:
+        """Nothing is kept open."""
 
     def _path(self, key: str) -> Path:
         area, name = keys.split(key)

@@ -1,10 +1,10 @@
-"""The object store port: six methods, bytes only, keys ``blobs/SHA256`` and ``staging/ID``."""
+"""The object store port: seven methods, bytes only, keys ``blobs/SHA256`` and ``staging/ID``."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Protocol, runtime_checkable
+from typing import Protocol, Self, runtime_checkable
 
 BLOBS = "blobs/"
 STAGING = "staging/"
@@ -31,6 +31,22 @@ class Stored:
     modified: datetime
 
 
+class Chunks(Protocol):
+    """Bytes on their way, with the file or connection that they come over: whoever stops early has to close."""
+
+    def __iter__(self) -> Self:
+        """Itself."""
+        ...
+
+    def __next__(self) -> bytes:
+        """The next bytes, never none."""
+        ...
+
+    def close(self) -> None:
+        """Let go; a second time is nothing."""
+        ...
+
+
 @runtime_checkable
 class LocalBytes(Protocol):
     """Bytes that lie in a file which never changes: whoever needs a file may link it instead of copying."""
@@ -55,7 +71,7 @@ class ObjectStore(Protocol):
         """
         ...
 
-    def read(self, key: str, start: int = 0, length: int | None = None) -> Iterator[bytes]:
+    def read(self, key: str, start: int = 0, length: int | None = None) -> Chunks:
         """Stream bytes; ObjectMissing is raised at the call, not at the first chunk.
 
         Where objects are files of this machine, a whole object's iterator is a `LocalBytes`.
@@ -72,6 +88,10 @@ class ObjectStore(Protocol):
 
     def url(self, key: str, *, filename: str, media_type: str, inline: bool) -> str | None:
         """An address that lives ≤ 60 s to redirect to, or None: stream it through the application."""
+        ...
+
+    def close(self) -> None:
+        """Give back what connections are kept; a later call makes new ones."""
         ...
 
 

@@ -7,7 +7,7 @@ that keeping it is a copy on the server (UploadPartCopy) and no byte travels twi
 
 import io
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -22,7 +22,7 @@ from minio.error import MinioException, S3Error
 from minio.lifecycleconfig import AbortIncompleteMultipartUpload, Expiration, LifecycleConfig, Rule
 
 from repo_service.storage import keys
-from repo_service.storage.port import BLOBS, STAGING, ObjectMissing, StorageError, Stored
+from repo_service.storage.port import BLOBS, STAGING, Chunks, ObjectMissing, StorageError, Stored
 
 PART = 8 * 2**20
 LEAST_PART = 5 * 2**20  # S3 refuses smaller parts that are not the last
@@ -56,11 +56,22 @@ class _Part:
 class S3Store:
     """The object store of many machines."""
 
-    def __init__(self, client: Minio, bucket: str, *, presigner: Minio | None = None) -> None:
-        """``presigner`` signs addresses for browsers; without one, all bytes go through the application."""
+    def __init__(
+        self,
+        client: Minio,
+        bucket: str,
+        *,
+        presigner: Minio | None = None,
+        connections: Sequence[urllib3.PoolManager] = (),
+    ) -> None:
+        """``presigner`` signs addresses for browsers; without one, all bytes go through the application.
+
+        ``connections`` are those of the clients, which give no way to close them.
+        """
         self._connection = client
         self._bucket = bucket
         self._presigner = presigner
+        self._connections = connections
         self._bucket_is_there = False
         self._making = threading.Lock()
 
@@ -110,7 +121,7 @@ class S3Store:
                 self._client.remove_object(self._bucket, part.key)
         return Stored(target, found.size or 0, found.last_modified or datetime.now(UTC))
 
-    def read(self, key: str, start: int = 0, length: int | None = None) -> Iterator[bytes]:
+    def read(self, key: str, start: int = 0, length: int | None = None) -> Chunks:
         """Stream bytes; the first request is made at the call, so that a missing object is told at once."""
         area, _ = keys.split(key)
         if area == BLOBS:
@@ -154,6 +165,11 @@ class S3Store:
                     "response-content-type": media_type,
                 },
             )
+
+    def close(self) -> None:
+        """Hang up on the server."""
+        for kept in self._connections:
+            kept.clear()
 
     def _make_bucket(self) -> None:
         try:
@@ -215,20 +231,20 @@ class S3Store:
             )
         return start + len(data)
 
-    def _read_object(self, key: str, start: int, length: int | None) -> Iterator[bytes]:
+    def _read_object(self, key: str, start: int, length: int | None) -> Chunks:
         with _own_errors(key):
             if length is not None and length <= 0:
                 self._client.stat_object(self._bucket, key)  # for the error when it is missing
-                return iter(())
+                return _nothing()
             try:
                 answer = self._client.get_object(self._bucket, key, offset=start, length=length or 0)
             except S3Error as error:
                 if error.code == "InvalidRange":  # it ends before ``start``
-                    return iter(())
+                    return _nothing()
                 raise
         return _Body(key, answer)
 
-    def _read_parts(self, parts: list[_Part], start: int, end: int) -> Iterator[bytes]:
+    def _read_parts(self, parts: list[_Part], start: int, end: int) -> Generator[bytes]:
         for part in parts:
             first, last = max(start, part.start), min(end, part.end)
             if first < last:
@@ -255,24 +271,32 @@ def connect(url: str) -> S3Store:
     scheme = "http" if options.get("secure") == "false" else "https"
     own = f"{scheme}://{parts.netloc.rpartition('@')[2]}"
 
+    connections: list[urllib3.PoolManager] = []
+
     def client(address: str) -> Minio:
+        kept = urllib3.PoolManager(
+            maxsize=32,
+            timeout=urllib3.Timeout(connect=5, read=60),
+            # A busy server is asked again; one that is away is soon said to be, so that no request hangs on it.
+            retries=urllib3.Retry(total=5, connect=2, backoff_factor=0.2, status_forcelist=(500, 502, 503, 504)),
+        )
+        connections.append(kept)
         return Minio(
             urlsplit(address).netloc,
             access_key=unquote(parts.username or ""),
             secret_key=unquote(parts.password or ""),
             secure=urlsplit(address).scheme == "https",
             region=options.get("region", "us-east-1"),
-            http_client=urllib3.PoolManager(
-                maxsize=32,
-                timeout=urllib3.Timeout(connect=5, read=60),
-                # A busy server is asked again; one that is away is soon said to be, so that no request hangs on it.
-                retries=urllib3.Retry(total=5, connect=2, backoff_factor=0.2, status_forcelist=(500, 502, 503, 504)),
-            ),
+            http_client=kept,
         )
 
     redirects = options.get("redirect") != "false"
     presigner = client(options.get("public", own)) if redirects else None
-    return S3Store(client(own), parts.path.strip("/"), presigner=presigner)
+    return S3Store(client(own), parts.path.strip("/"), presigner=presigner, connections=connections)
+
+
+def _nothing() -> Generator[bytes]:
+    yield from ()
 
 
 def _whole(parts: list[_Part]) -> list[_Part]:

@@ -3,6 +3,7 @@
 import hashlib
 import os
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -125,6 +126,16 @@ def test_two_readers_do_not_disturb_each_other(store: ObjectStore) -> None:
     one, two = store.read(key), store.read(key)
     pairs = list(zip(one, two, strict=True))
     assert b"".join(pair[0] for pair in pairs) == b"".join(pair[1] for pair in pairs) == data
+
+
+def test_who_stops_in_the_middle_lets_go(store: ObjectStore) -> None:
+    data = os.urandom(2_000_000)
+    key = put(store, data)
+    with closing(store.read(key)) as left:
+        assert data.startswith(next(left))
+    store.close()
+    assert content(store, key) == data
+    store.close()
 
 
 def test_scan_is_in_order_of_key(store: ObjectStore) -> None:

@@ -2,13 +2,18 @@
 
 import hashlib
 import threading
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from datetime import datetime
 
 from repo_service.queue.port import Heard
-from repo_service.storage.port import BLOBS, STAGING, ObjectMissing, StorageError, Stored
+from repo_service.storage.port import BLOBS, STAGING, Chunks, ObjectMissing, StorageError, Stored
 from search.model import Answer, Document, Health, Query, Rejected, Suggestion, Tombstone
 from tests.simulation.world import EPOCH, Actor, Broken, World
+
+
+def _chunks(data: bytes) -> Generator[bytes]:
+    if data:
+        yield data
 
 
 class SimStore:
@@ -43,13 +48,16 @@ class SimStore:
         self._world.point()
         return Stored(BLOBS + sha256, len(self.objects[BLOBS + sha256]), self._world.clock())
 
-    def read(self, key: str, start: int = 0, length: int | None = None) -> Iterator[bytes]:
+    def read(self, key: str, start: int = 0, length: int | None = None) -> Chunks:
         """The bytes, at once."""
         self._call()
         if key not in self.objects:
             raise ObjectMissing(key)
         end = None if length is None else start + length
-        return iter([self.objects[key][start:end]])
+        return _chunks(self.objects[key][start:end])
+
+    def close(self) -> None:
+        """Nothing is kept."""
 
     def scan(self, prefix: str) -> Iterator[Stored]:
         """In order of key."""

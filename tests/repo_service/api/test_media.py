@@ -1,15 +1,20 @@
 """Bytes at stable addresses: any range, the right names and types, nothing that can act on the site's origin."""
 
+import asyncio
+import os
+from dataclasses import replace
 from urllib.parse import quote
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from starlette.testclient import TestClient
+from starlette.types import Message, Scope
 
 from repo_service.api.media import BadRange, disposition, parse_range
-from repo_service.app import create_content_app
+from repo_service.app import create_app, create_content_app
 from repo_service.models import Resource
+from repo_service.storage.port import Chunks, ObjectStore
 from tests.repo_service.api.conftest import Site
 
 CONTENT = bytes(range(256)) * 5
@@ -34,6 +39,47 @@ def test_the_whole_with_its_headers(site: Site) -> None:
         answer.headers["content-disposition"]
         == "inline; filename=\"_ _.mp4\"; filename*=UTF-8''%E8%AF%BE%20%E4%B8%80.mp4"
     )
+
+
+class _Watched:
+    """A store that keeps what it gave to read."""
+
+    def __init__(self, store: ObjectStore) -> None:
+        self.store = store
+        self.given: list[Chunks] = []
+
+    def read(self, key: str, start: int = 0, length: int | None = None) -> Chunks:
+        self.given.append(self.store.read(key, start, length))
+        return self.given[-1]
+
+    def url(self, key: str, *, filename: str, media_type: str, inline: bool) -> str | None:
+        return None
+
+
+def test_a_player_that_breaks_off_leaves_nothing_open(site: Site) -> None:
+    resource = site.resource()
+    file = site.file(resource, os.urandom(3_000_000))
+    watched = _Watched(site.ctx.store)
+    app = create_app(replace(site.ctx, store=watched))  # type: ignore[arg-type]
+    sent: list[Message] = []
+
+    async def receive() -> Message:
+        while len(sent) < 2:
+            await asyncio.sleep(0.001)
+        return {"type": "http.disconnect"}
+
+    async def send(message: Message) -> None:
+        sent.append(message)
+        await asyncio.sleep(0.01)
+
+    path = f"/media/{resource.id}/1/{quote(file.path)}"
+    asked: Scope = {"type": "http", "asgi": {"version": "3.0"}, "http_version": "1.1", "method": "GET", "path": path}
+    host = (b"host", site.ctx.settings.public_url.partition("//")[2].encode())
+    nobody: Scope = {"query_string": b"", "headers": [host], "client": ("127.0.0.1", 9), "scheme": "http"}
+    asyncio.run(app({**asked, **nobody}, receive, send))
+    assert sent[0]["status"] == 200
+    assert len(sent) < 12
+    assert list(watched.given[0]) == []
 
 
 @settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
