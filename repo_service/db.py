@@ -5,11 +5,14 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, Engine, create_engine, event, make_url
+from sqlalchemy import Connection, Engine, ExceptionContext, create_engine, event, make_url
+from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 
 BUSY_SECONDS = 30
 CONNECT_SECONDS = 5  # rather an answer that the server is away than none
+STILL_SECONDS = 20  # between two statements of a transaction; each of ours takes milliseconds
+IDLE_IN_TRANSACTION = "25P03"  # SQLSTATE
 POOL = 10  # connections that a process keeps; at its busiest it has three times as many
 
 
@@ -46,14 +49,30 @@ class Database:
 
 
 def _postgresql_engine(url: str) -> Engine:
-    """A pool that tries a connection before it gives it out: a server that was started again is not noticed."""
-    return create_engine(
+    """A pool that tries a connection before it gives it out: a server that was started again is not noticed.
+
+    A process that stands still in the middle of a transaction loses it, and with it the locks that all others wait for;
+    when it goes on, it fails as if the server had gone.
+    """
+    still = f"-c idle_in_transaction_session_timeout={STILL_SECONDS * 1000}"
+    engine = create_engine(
         url,
         pool_pre_ping=True,
         pool_size=POOL,
         max_overflow=2 * POOL,
-        connect_args={"connect_timeout": CONNECT_SECONDS},
+        connect_args={"connect_timeout": CONNECT_SECONDS, "options": still},
     )
+
+    @event.listens_for(engine, "handle_error", retval=True)
+    def _stood_still(context: ExceptionContext) -> BaseException | None:
+        """The driver takes this for a fault within the server; for us it is one that is away."""
+        error = context.original_exception
+        if getattr(error, "sqlstate", None) != IDLE_IN_TRANSACTION:
+            return None
+        context.is_disconnect = True
+        return OperationalError(context.statement, context.parameters, error, connection_invalidated=True)
+
+    return engine
 
 
 def _sqlite_engine(url: str) -> Engine:

@@ -9,11 +9,12 @@ from contextlib import ExitStack, closing
 from pathlib import Path
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import select, text
 from sqlalchemy.exc import OperationalError
 
 from ingest.model import Product, Step, StepInput, StepOutput, Surroundings
 from repo_service import wiring, worker
+from repo_service.db import Database
 from repo_service.migrations import run
 from repo_service.models import File
 from repo_service.services import doctor, upkeep
@@ -75,6 +76,24 @@ def test_the_database_may_go_and_come_back_while_steps_run(tmp_path: Path) -> No
                 stack.enter_context(postgres(Path(folder), port))
             eventually(lambda: all(job.state == "done" for job in bench.jobs()))
         check(bench)
+
+
+def test_who_stands_still_in_a_transaction_holds_up_nobody(postgres_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("repo_service.db.STILL_SECONDS", 1)
+    lock = text("SELECT pg_advisory_xact_lock(4711)")
+    with closing(Database(postgres_url)) as frozen, closing(Database(postgres_url)) as other:
+
+        def stand_still() -> None:
+            with frozen.write() as standing:
+                standing.execute(lock)
+                with other.write() as going:
+                    going.execute(lock)  # comes to it once the one that stands is ended
+                standing.execute(lock)
+
+        with pytest.raises(OperationalError):
+            stand_still()
+        with frozen.write() as again:
+            again.execute(lock)
 
 
 def stop_postgres(folder: Path, force: signal.Signals) -> None:
