@@ -1,7 +1,9 @@
 """What every route can ask for: the parts, who asks, in which language, and the right that the route declares."""
 
 import hmac
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Annotated
 from urllib.parse import urlsplit
 
@@ -23,6 +25,8 @@ COOKIE = "xuehai_session"
 CSRF_HEADER = "x-csrf-token"
 CSRF_FIELD = "csrf_token"
 SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
+KEEPING = "xuehai.keeping"
+Again = Callable[[str], None]
 _FORMS = ("application/x-www-form-urlencoded", "multipart/form-data")
 
 
@@ -145,24 +149,50 @@ async def _locale(request: Request) -> Locale:
 Lang = Annotated[Locale, Depends(_locale)]
 
 
+@dataclass(slots=True)
+class Keeping:
+    """Left in a request for its route to say that the answer may be kept (see `hot`), and what giving it means."""
+
+    again: Again | None = None
+
+
+def keep(request: Request, again: Again = lambda _: None) -> None:
+    """Allow this answer to be kept for others who ask the same.
+
+    ``again`` is called with the User-Agent each time it is given out anew, and must not wait for anything.
+    """
+    keeping = request.scope.get(KEEPING)
+    if isinstance(keeping, Keeping):
+        keeping.again = again
+
+
 def opened(request: Request, resource_id: str) -> None:
-    """Count that somebody opened the page of a resource."""
+    """Count that somebody opened the page of a resource, which may be kept."""
     state = request.app.state
     if not hasattr(state, "opens"):
         state.opens = Opens(context(request))
     tally: Opens = state.opens
     tally.note(resource_id, request.headers.get("user-agent", ""))
+    keep(request, partial(tally.note, resource_id))
 
 
 def asked(request: Request, search: SearchRequest, found: SearchPage) -> None:
-    """Count what somebody searched for, once for all its pages; filters narrow on purpose and do not count."""
-    if search.cursor or search.offset or search.filters or found.degraded:
+    """Count what somebody searched for, once for all its pages; filters narrow on purpose and do not count.
+
+    What the index answered may be kept.
+    """
+    if found.degraded:
+        return
+    if search.cursor or search.offset or search.filters:
+        keep(request)
         return
     state = request.app.state
     if not hasattr(state, "asked"):
         state.asked = Asked(context(request))
     tally: Asked = state.asked
-    tally.note(search.q, search.locale, found.total)
+    note = partial(tally.note, search.q, search.locale, found.total)
+    note()
+    keep(request, lambda _: note())
 
 
 def client_address(request: Request) -> str:

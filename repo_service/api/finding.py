@@ -3,10 +3,11 @@
 from typing import Annotated, get_args
 
 from fastapi import APIRouter, Depends, Query, Request
+from pydantic import TypeAdapter
 from starlette.responses import Response
 
 from repo_service.api.answers import LIMIT, UUID, Cursor, Limit, answer, problems
-from repo_service.api.deps import PUBLIC_ROUTE, Ctx, CurrentActor, Lang, guard
+from repo_service.api.deps import PUBLIC_ROUTE, Ctx, CurrentActor, Lang, guard, keep
 from repo_service.api.deps import asked as count_search
 from repo_service.services import indexing
 from repo_service.services.drafts import OneOf
@@ -20,6 +21,7 @@ QUERY_LENGTH = 1000  # what comes after it is not looked at, and not repeated in
 VALUES = 50  # of one facet
 Words = Annotated[str, Query(description="A person's words: Chinese, pinyin, English")]
 Exact = Annotated[bool, Query(description="Words as they are typed: nothing is respelled, nothing means the same")]
+_SUGGESTIONS = TypeAdapter(list[SuggestionView])
 SortBy = Annotated[Annotated[str, OneOf(*get_args(Sort))], Query()]
 
 
@@ -83,9 +85,12 @@ def explain(
 
 
 @router.get("/suggest", response_model=list[SuggestionView], responses=problems(), dependencies=[PUBLIC_ROUTE])
-def suggest(ctx: Ctx, q: Words = "", limit: Annotated[int, Query(ge=1, le=10)] = 10) -> list[SuggestionView]:
+def suggest(request: Request, ctx: Ctx, q: Words = "", limit: Annotated[int, Query(ge=1, le=10)] = 10) -> Response:
     """Complete what was typed: characters, pinyin or initials."""
-    return indexing.suggest(ctx, q, limit)
+    found = indexing.suggest(ctx, q, limit)
+    if found:  # none may mean that the index is away
+        keep(request)
+    return Response(_SUGGESTIONS.dump_json(found), media_type="application/json")
 
 
 def search_request(

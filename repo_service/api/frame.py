@@ -35,14 +35,17 @@ class Traffic:
     registry: CollectorRegistry = field(default_factory=CollectorRegistry)
     requests: Counter = field(init=False)
     seconds: Histogram = field(init=False)
+    hot: Counter = field(init=False)
 
     def __post_init__(self) -> None:
-        """Register both numbers."""
+        """Register the numbers."""
         labels = ("method", "route", "status")
         requests = Counter("xuehai_http_requests", "Requests answered", labels, registry=self.registry)
         seconds = Histogram("xuehai_http_seconds", "Seconds until the answer", ("route",), registry=self.registry)
         object.__setattr__(self, "requests", requests)
         object.__setattr__(self, "seconds", seconds)
+        hot = Counter("xuehai_http_hot", "Requests answered with an answer kept ready", registry=self.registry)
+        object.__setattr__(self, "hot", hot)
 
 
 def site_headers(settings: Settings, elsewhere: str = "") -> dict[str, str]:
@@ -147,7 +150,7 @@ class _Exchange:
         self.began = time.perf_counter()
         self.status = 0
         self.method = str(scope["method"])
-        self.id = _given_id(scope) or new_id()
+        self.id = request_id(scope)
         scope["xuehai.request_id"] = self.id
         self._path = str(scope["path"])
         self._send = send
@@ -199,6 +202,11 @@ def _bounded(scope: Scope, receive: Receive) -> Receive:
 def hosts_of(*urls: str) -> frozenset[str]:
     """The host names that requests may be sent to; numeric addresses are always fine, nobody can rebind them."""
     return frozenset({"localhost", *((urlsplit(url).hostname or "") for url in urls)})
+
+
+def request_id(scope: Scope) -> str:
+    """The id that the client gave its request, or a new one."""
+    return _given_id(scope) or new_id()
 
 
 def _given_id(scope: Scope) -> str | None:

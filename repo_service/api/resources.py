@@ -6,7 +6,7 @@ from fastapi import APIRouter, Depends, Header, Query, Request
 from starlette.responses import Response
 
 from repo_service.api.answers import LIMIT, Cursor, Id, Limit, answer, page, problems, revision_tag, revisions
-from repo_service.api.deps import PUBLIC_ROUTE, Ctx, CurrentActor, guard
+from repo_service.api.deps import PUBLIC_ROUTE, Ctx, CurrentActor, guard, keep
 from repo_service.policy import Actor
 from repo_service.services import catalog, files, redo
 from repo_service.services import related as likeness
@@ -71,6 +71,7 @@ def listing(
 @router.get("/{resource_id}", response_model=Record, responses=problems(), dependencies=[PUBLIC_ROUTE])
 def read(request: Request, ctx: Ctx, actor: CurrentActor, resource_id: Id) -> Response:
     """The record. Its people see the newest content, the jobs, and an ETag to change it with; others what is served."""
+    keep(request)
     return shown(request, ctx, actor, resource_id)
 
 

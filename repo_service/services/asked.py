@@ -21,7 +21,7 @@ from repo_service.models.asked import SearchTally
 from repo_service.policy import Actor, require_anywhere
 from search.fold import fold
 
-FLUSH_SECONDS = 10.0
+FLUSH_SECONDS = 30.0  # each write ends what is kept ready for readers
 MOST_TALLIED = 2_000  # different queries of one process between two writes
 MOST_A_DAY = 5_000  # different queries that a day keeps
 KEPT_DAYS = 90

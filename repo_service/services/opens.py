@@ -5,7 +5,9 @@ import threading
 import time
 from collections import Counter
 
+import structlog
 from sqlalchemy import select
+from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
 from repo_service.context import Context
@@ -13,9 +15,9 @@ from repo_service.models import Resource
 from repo_service.services import indexing
 
 FLUSH_SECONDS = 5.0  # what a killed process forgets at most, and how seldom reading becomes writing
-FLUSH_COUNT = 1000
 GROWTH = 1.2  # the index hears of it when the number has grown so much: it orders by it, nobody reads it there
 _ROBOT = re.compile(r"bot\b|crawl|spider|slurp|curl|wget|python|http-?client|headless", re.IGNORECASE)
+_log = structlog.get_logger(__name__)
 
 
 class Opens:
@@ -28,25 +30,29 @@ class Opens:
         self._since = time.monotonic()
 
     def note(self, resource_id: str, user_agent: str) -> None:
-        """Count one opening by a person; from time to time write down what was counted."""
+        """Count one opening by a person; from time to time have written down what was counted. It waits for nothing."""
         if not user_agent or _ROBOT.search(user_agent):
             return
         with self._lock:
             self._tally[resource_id] += 1
-            due = time.monotonic() - self._since >= FLUSH_SECONDS or self._tally.total() >= FLUSH_COUNT
-            tally = self._take() if due else None
-        if tally:
-            write_down(self._ctx, tally)
+            due = time.monotonic() - self._since >= FLUSH_SECONDS
+            if due:
+                self._since = time.monotonic()
+        if due:
+            threading.Thread(target=self._flush_or_forget, name="opens", daemon=True).start()
 
     def flush(self) -> None:
         """Write down what was counted so far."""
         with self._lock:
-            tally = self._take()
-        write_down(self._ctx, tally)
+            tally, self._tally = self._tally, Counter()
+        if tally:
+            write_down(self._ctx, tally)
 
-    def _take(self) -> Counter[str]:
-        tally, self._tally, self._since = self._tally, Counter(), time.monotonic()
-        return tally
+    def _flush_or_forget(self) -> None:
+        try:
+            self.flush()
+        except SQLAlchemyError as error:
+            _log.warning("openings_not_tallied", reason=type(error).__name__)
 
 
 def write_down(ctx: Context, tally: Counter[str]) -> None:

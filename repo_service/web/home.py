@@ -3,7 +3,7 @@
 from fastapi import APIRouter, Request
 from starlette.responses import Response
 
-from repo_service.api.deps import PUBLIC_ROUTE, Ctx
+from repo_service.api.deps import PUBLIC_ROUTE, Ctx, keep
 from repo_service.policy import ANONYMOUS
 from repo_service.services import collections
 from repo_service.services.shelves import counts, newest
@@ -20,6 +20,7 @@ FOR_EVER = {"Cache-Control": "public, max-age=31536000, immutable"}
 @router.get("/")
 def home(request: Request, ctx: Ctx) -> Response:
     """What there is, how to find it, what is new."""
+    keep(request)
     found = counts(ctx)
     return page(
         request,

@@ -129,16 +129,25 @@ def _lua(text: str) -> str:
 
 def _driven(url: str, script: Path, small: bool) -> Measures:
     """Both loads, after one round to get warm. Raises ValueError when wrk says something else than it does."""
+    many, wrong = rate(url, script, small)
+    one = _wrk(f"http://{urlsplit(url).netloc}", script, 1, 1, SECONDS_SMALL if small else SECONDS)
+    found = re.search(r"50%\s+([\d.]+)(us|ms|s)\b", one)
+    if found is None:
+        raise ValueError(one)
+    wrong += sum(map(int, re.findall(r"Non-2xx or 3xx responses: (\d+)", one)))
+    return {"rate": many, "p50": float(found[1]) * _TIMES[found[2]], "errors": wrong}
+
+
+def rate(url: str, script: Path, small: bool) -> tuple[float, float]:
+    """Answers a second at many connections, after a round to get warm; and how many were refusals."""
     place = f"http://{urlsplit(url).netloc}"
     seconds = SECONDS_SMALL if small else SECONDS
     _wrk(place, script, 2, CONNECTIONS, seconds)
-    many, one = _wrk(place, script, 2, CONNECTIONS, seconds), _wrk(place, script, 1, 1, seconds)
-    found = re.search(r"50%\s+([\d.]+)(us|ms|s)\b", one)
-    rate = re.search(r"Requests/sec:\s+([\d.]+)", many)
-    if found is None or rate is None:
-        raise ValueError(many + one)
-    wrong = sum(int(n) for said in (many, one) for n in re.findall(r"Non-2xx or 3xx responses: (\d+)", said))
-    return {"rate": float(rate[1]), "p50": float(found[1]) * _TIMES[found[2]], "errors": float(wrong)}
+    said = _wrk(place, script, 2, CONNECTIONS, seconds)
+    found = re.search(r"Requests/sec:\s+([\d.]+)", said)
+    if found is None:
+        raise ValueError(said)
+    return float(found[1]), float(sum(map(int, re.findall(r"Non-2xx or 3xx responses: (\d+)", said))))
 
 
 def _wrk(url: str, script: Path, threads: int, connections: int, seconds: int) -> str:
