@@ -35,7 +35,6 @@ from repo_service.api.answers import UUID
 from repo_service.api.deps import PUBLIC_ROUTE, Ctx, Guard, SecretAddress
 from repo_service.api.errors import Problem
 from repo_service.api.frame import Compression, Frame, Traffic, hosts_of, site_headers
-from repo_service.api.hot import Hot
 from repo_service.context import Context
 from repo_service.policy import ANONYMOUS
 from repo_service.services.asked import Asked
@@ -114,7 +113,6 @@ def create_app(ctx: Context) -> FastAPI:
         headers=site_headers(settings, media.elsewhere(ctx.store)),
         traffic=app.state.traffic,
     )
-    app.add_middleware(Hot, traffic=app.state.traffic)
     return app
 
 

@@ -153,17 +153,18 @@ Lang = Annotated[Locale, Depends(_locale)]
 class Keeping:
     """Left in a request for its route to say that the answer may be kept (see `hot`), and what giving it means."""
 
+    allowed: bool = False
     again: Again | None = None
 
 
-def keep(request: Request, again: Again = lambda _: None) -> None:
+def keep(request: Request, again: Again | None = None) -> None:
     """Allow this answer to be kept for others who ask the same.
 
     ``again`` is called with the User-Agent each time it is given out anew, and must not wait for anything.
     """
     keeping = request.scope.get(KEEPING)
     if isinstance(keeping, Keeping):
-        keeping.again = again
+        keeping.allowed, keeping.again = True, again
 
 
 def opened(request: Request, resource_id: str) -> None:

@@ -35,17 +35,14 @@ class Traffic:
     registry: CollectorRegistry = field(default_factory=CollectorRegistry)
     requests: Counter = field(init=False)
     seconds: Histogram = field(init=False)
-    hot: Counter = field(init=False)
 
     def __post_init__(self) -> None:
-        """Register the numbers."""
+        """Register both numbers."""
         labels = ("method", "route", "status")
         requests = Counter("xuehai_http_requests", "Requests answered", labels, registry=self.registry)
         seconds = Histogram("xuehai_http_seconds", "Seconds until the answer", ("route",), registry=self.registry)
         object.__setattr__(self, "requests", requests)
         object.__setattr__(self, "seconds", seconds)
-        hot = Counter("xuehai_http_hot", "Requests answered with an answer kept ready", registry=self.registry)
-        object.__setattr__(self, "hot", hot)
 
 
 def site_headers(settings: Settings, elsewhere: str = "") -> dict[str, str]:

@@ -6,14 +6,17 @@ takes microseconds on SQLite, so what is changed or withdrawn is never shown aga
 follows the clock or another process's memory comes late by `LIFE_SECONDS` and `SETTLED_SECONDS` at most.
 """
 
+import asyncio
 import time
-from collections import OrderedDict
-from collections.abc import Hashable
+from collections import Counter, OrderedDict
+from collections.abc import Hashable, Iterator
 from dataclasses import dataclass, field
 
-from prometheus_client import Counter, Histogram
+from fastapi import FastAPI
+from prometheus_client.core import CounterMetricFamily, Metric
+from prometheus_client.registry import Collector
 from starlette.concurrency import run_in_threadpool
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.types import Message, Receive, Scope, Send
 
 from repo_service.api.answers import matches
 from repo_service.api.deps import COOKIE, KEEPING, Again, Keeping
@@ -29,6 +32,7 @@ ASKED_BY = frozenset(
     {b"host", b"accept-language", b"accept-encoding", b"cookie", b"hx-target"}
 )  # what answers depend on
 OWN_WAY = frozenset({b"authorization", b"range"})
+_START, _BODY = "http.response.start", "http.response.body"
 _SESSION = COOKIE.encode()
 _BODY_HEADERS = frozenset({b"content-length", b"content-type", b"content-encoding"})
 
@@ -41,16 +45,26 @@ class Answer:
 
     headers: Headers
     body: bytes
-    again: Again
+    again: Again | None
     route: str
     until: float
-    etag: str = ""
+    etag: bytes = b""
     unchanged: Headers = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self.headers = [(name, value) for name, value in self.headers if name != b"x-request-id"]
         self.unchanged = [(name, value) for name, value in self.headers if name not in _BODY_HEADERS]
-        self.etag = next((value.decode("latin-1") for name, value in self.headers if name == b"etag"), "")
+        self.etag = next((value for name, value in self.headers if name == b"etag"), b"")
+
+    def messages(self, known: bytes) -> tuple[Message, Message]:
+        """What is sent: all of it, or that one of the ``known`` tags (If-None-Match) is still right."""
+        if (
+            known
+            and self.etag
+            and (known == self.etag or matches(known.decode("latin-1"), self.etag.decode("latin-1")))
+        ):
+            return {"type": _START, "status": 304, "headers": self.unchanged.copy()}, {"type": _BODY}
+        return {"type": _START, "status": 200, "headers": self.headers.copy()}, {"type": _BODY, "body": self.body}
 
 
 class Kept:
@@ -93,85 +107,96 @@ class Kept:
 
 
 class Hot:
-    """ASGI middleware outside of `Frame`: what it keeps is complete, but for the id of the request.
+    """The ASGI application outside of all others: what it keeps is complete, but for the id of the request.
 
-    It writes no line for an answer out of its store; the metrics count them like all others.
+    A ready answer has to cost little more than its bytes: it gets no line in the log and no place in the histogram, and
+    the metrics count it where they are read.
     """
 
-    def __init__(self, app: ASGIApp, *, traffic: Traffic) -> None:
+    def __init__(self, app: FastAPI) -> None:
+        """``app`` is what `create_app` made."""
         self._app = app
-        self._traffic = traffic
         self._kept = Kept()
-        self._numbers: dict[tuple[str, str], tuple[Counter, Histogram]] = {}
+        self._stamp: Hashable = None
+        self._given: Counter[tuple[str, int]] = Counter()
+        traffic: Traffic = app.state.traffic
+        traffic.registry.register(_Given(self._given))
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""
-        asked = _Asked.of(scope)
+        asked = _asked(scope)
         if asked is None:
             await self._app(scope, receive, send)
             return
-        began = time.perf_counter()
-        db: Database = scope["app"].state.ctx.db
-        stamp = await _stamp(db)
-        found = self._kept.get(asked.key, stamp)
+        key, known, agent = asked
+        db: Database = self._app.state.ctx.db
+        stamp = self._stamp or await self._look(db)
+        found = self._kept.get(key, stamp)
         if found is not None:
-            await self._give(found, asked, scope, send, began)
+            if found.again is not None:
+                found.again(agent.decode("latin-1"))
+            start, body = found.messages(known)
+            start["headers"].append((b"x-request-id", request_id(scope).encode()))
+            self._given[found.route, start["status"]] += 1
+            await send(start)
+            await send(body)
             return
         keeping = scope[KEEPING] = Keeping()
         copy = _Copy(send)
         await self._app(scope, receive, copy.send)
-        if keeping.again is None or not copy.keepable() or stamp != await _stamp(db):
+        if not keeping.allowed or not copy.keepable() or stamp != await self._look(db):
             return
         route = getattr(scope.get("route"), "path", "other")
         until = time.monotonic() + LIFE_SECONDS
-        self._kept.put(asked.key, stamp, Answer(copy.headers, bytes(copy.body), keeping.again, route, until))
+        self._kept.put(key, stamp, Answer(copy.headers, bytes(copy.body), keeping.again, route, until))
 
-    async def _give(self, found: Answer, asked: "_Asked", scope: Scope, send: Send, began: float) -> None:
-        known = bool(found.etag) and asked.known != "" and matches(asked.known, found.etag)
-        status, headers, body = (304, found.unchanged, b"") if known else (200, found.headers, found.body)
-        sent = [*headers, (b"x-request-id", request_id(scope).encode())]
-        found.again(asked.agent)
-        await send({"type": "http.response.start", "status": status, "headers": sent})
-        await send({"type": "http.response.body", "body": body})
-        self._count(found.route, str(status), time.perf_counter() - began)
+    async def _look(self, db: Database) -> Hashable:
+        """The stamp. On SQLite it also serves the requests that wait already: those that came before the look."""
+        if not db.is_sqlite:
+            return await run_in_threadpool(db.stamp)
+        self._stamp = db.stamp()
+        asyncio.get_running_loop().call_soon(self._forget)
+        return self._stamp
 
-    def _count(self, route: str, status: str, seconds: float) -> None:
-        numbers = self._numbers.get((route, status))
-        if numbers is None:
-            numbers = self._traffic.requests.labels("GET", route, status), self._traffic.seconds.labels(route)
-            self._numbers[route, status] = numbers
-        numbers[0].inc()
-        numbers[1].observe(seconds)
-        self._traffic.hot.inc()
+    def _forget(self) -> None:
+        self._stamp = None
 
 
-@dataclass(frozen=True, slots=True)
-class _Asked:
-    """What of a request its answer depends on."""
+class _Given(Collector):
+    """How many ready answers were given."""
 
-    key: Hashable
-    known: str
-    agent: str
+    def __init__(self, given: Counter[tuple[str, int]]) -> None:
+        self._given = given
 
-    @classmethod
-    def of(cls, scope: Scope) -> "_Asked | None":
-        """None for what is never kept: anything but GET, with a key, with a session, for a part."""
-        if scope["type"] != "http" or scope["method"] != "GET":
-            return None
-        telling, known, agent = [], b"", b""
-        for name, value in scope["headers"]:
-            if name in ASKED_BY:
-                if name == b"cookie" and _SESSION in value:
-                    return None
-                telling.append((name, value))
-            elif name in OWN_WAY:
+    def collect(self) -> Iterator[Metric]:
+        """By route and status."""
+        family = CounterMetricFamily("xuehai_http_hot", "Answers that were kept ready", labels=("route", "status"))
+        for (route, status), number in list(self._given.items()):
+            family.add_metric((route, str(status)), number)
+        yield family
+
+
+def _asked(scope: Scope) -> tuple[Hashable, bytes, bytes] | None:
+    """What an answer depends on, the tags that the reader holds, and the User-Agent.
+
+    None for what is never kept: anything but GET, with a key, with a session, for a part.
+    """
+    if scope["type"] != "http" or scope["method"] != "GET":
+        return None
+    key = [scope["path"], scope["query_string"]]
+    known = agent = b""
+    for name, value in scope["headers"]:
+        if name in ASKED_BY:
+            if name == b"cookie" and _SESSION in value:
                 return None
-            elif name == b"if-none-match":
-                known = value
-            elif name == b"user-agent":
-                agent = value
-        key = scope["path"], scope["query_string"], tuple(telling)
-        return cls(key, known.decode("latin-1"), agent.decode("latin-1"))
+            key += name, value
+        elif name in OWN_WAY:
+            return None
+        elif name == b"if-none-match":
+            known = value
+        elif name == b"user-agent":
+            agent = value
+    return tuple(key), known, agent
 
 
 class _Copy:
@@ -186,9 +211,9 @@ class _Copy:
 
     async def send(self, message: Message) -> None:
         """Pass on a part of it."""
-        if message["type"] == "http.response.start":
+        if message["type"] == _START:
             self._status, self.headers = message["status"], list(message.get("headers", ()))
-        elif message["type"] == "http.response.body":
+        elif message["type"] == _BODY:
             if len(self.body) <= LARGEST:
                 self.body += message.get("body", b"")
             self._ended = not message.get("more_body", False)
@@ -198,7 +223,3 @@ class _Copy:
         """Whether it is whole, small, and the same for everybody who asks the same."""
         names = {name for name, _ in self.headers}
         return self._status == 200 and self._ended and len(self.body) <= LARGEST and b"set-cookie" not in names
-
-
-async def _stamp(db: Database) -> Hashable:
-    return db.stamp() if db.is_sqlite else await run_in_threadpool(db.stamp)

@@ -10,7 +10,7 @@ from collections.abc import Callable
 
 import structlog
 import uvicorn
-from fastapi import FastAPI
+from starlette.types import ASGIApp
 
 from repo_service import logs, wiring
 from repo_service.context import Context
@@ -54,7 +54,7 @@ class _Server(uvicorn.Server):
         self._say_ready()
 
 
-def _listen(application: FastAPI, listener: socket.socket, ready: Callable[[], None]) -> None:
+def _listen(application: ASGIApp, listener: socket.socket, ready: Callable[[], None]) -> None:
     config = uvicorn.Config(
         application,
         log_config=None,
@@ -65,11 +65,12 @@ def _listen(application: FastAPI, listener: socket.socket, ready: Callable[[], N
     _Server(config, ready).run(sockets=[listener])
 
 
-def _application(kind: str, ctx: Context) -> FastAPI:
+def _application(kind: str, ctx: Context) -> ASGIApp:
     """Imported here: a worker needs no web framework in its memory."""
     from repo_service import app
+    from repo_service.api.hot import Hot
 
-    return app.create_app(ctx) if kind == "api" else app.create_content_app(ctx)
+    return Hot(app.create_app(ctx)) if kind == "api" else app.create_content_app(ctx)
 
 
 def _work(ctx: Context, ready: Callable[[], None]) -> None:

@@ -91,7 +91,8 @@ def _driven(folder: Path, url: str, told: Mapping[str, str], small: bool) -> Mea
         script = folder / f"{name}.lua"
         pairs = ", ".join(f"[{json.dumps(key)}] = {json.dumps(value)}" for key, value in headers.items())
         script.write_text(
-            f"local asked = wrk.format('GET', {json.dumps(told['path'])}, {{{pairs}}})\n"
+            "local asked\nfunction init()  -- called when the host is known\n"
+            f"  asked = wrk.format('GET', {json.dumps(told['path'])}, {{{pairs}}})\nend\n"
             "function request() return asked end\n",
             encoding="utf-8",
         )

@@ -16,6 +16,7 @@ import uvicorn
 from playwright.sync_api import Browser, BrowserContext, Page, StorageState, ViewportSize
 
 from repo_service import wiring
+from repo_service.api.hot import Hot
 from repo_service.app import create_app
 from repo_service.context import Context
 from repo_service.migrations import run
@@ -159,7 +160,7 @@ def pdf(pages: tuple[str, ...]) -> bytes:
 @contextmanager
 def _served(ctx: Context, door: socket.socket) -> Iterator[None]:
     """The application behind uvicorn on an open door."""
-    server = uvicorn.Server(uvicorn.Config(create_app(ctx), log_config=None, lifespan="off"))
+    server = uvicorn.Server(uvicorn.Config(Hot(create_app(ctx)), log_config=None, lifespan="off"))
     thread = threading.Thread(target=server.run, kwargs={"sockets": [door]}, daemon=True)
     thread.start()
     while not server.started:

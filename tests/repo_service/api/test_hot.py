@@ -7,12 +7,13 @@ import pytest
 from fastapi.testclient import TestClient
 
 from repo_service.api import hot
+from repo_service.api.frame import Traffic
 from repo_service.context import Context
 from repo_service.models import Resource
 from repo_service.policy import Actor
 from repo_service.services import catalog, indexing
 from repo_service.services.records import Record
-from tests.repo_service.api.conftest import Site
+from tests.repo_service.api.conftest import BASE, Site
 
 pytestmark = pytest.mark.both_databases
 BROWSER = {"User-Agent": "Mozilla/5.0 (X11; Linux x86_64) Firefox/140.0"}
@@ -25,15 +26,19 @@ def _settled(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def reader(site: Site) -> Iterator[TestClient]:
+def reader(site: Site, monkeypatch: pytest.MonkeyPatch) -> Iterator[TestClient]:
     """One connection of one visitor, so that the stamp is looked at in one place."""
-    with site.client(**BROWSER) as client:
+    monkeypatch.setitem(site.app.state._state, "traffic", Traffic())
+    with TestClient(hot.Hot(site.app), base_url=BASE, headers={"Accept-Language": "en", **BROWSER}) as client:
         yield client
 
 
 def ready(site: Site) -> float:
     """How many answers came out of the store so far."""
-    return site.app.state.traffic.registry.get_sample_value("xuehai_http_hot_total") or 0.0
+    families = site.app.state.traffic.registry.collect()
+    return sum(
+        float(sample.value) for family in families if family.name == "xuehai_http_hot" for sample in family.samples
+    )
 
 
 def came_ready(site: Site, reader: TestClient, path: str, **headers: str) -> bool:
@@ -136,13 +141,17 @@ def test_each_time_counts(site: Site, reader: TestClient) -> None:
         assert session.get_one(Resource, one.id).opens == 5
 
 
+def answer(body: bytes, seconds: float) -> hot.Answer:
+    return hot.Answer([], body, None, "/", time.monotonic() + seconds)
+
+
 def test_what_is_kept_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(hot, "ROOM", 1000)
     kept = hot.Kept()
     kept.get("none", 1)
     for number in range(100):
-        kept.put(number, 1, hot.Answer([], b"x" * 300, lambda _: None, "/", time.monotonic() + 60))
+        kept.put(number, 1, answer(b"x" * 300, 60))
     assert [number for number in range(100) if kept.get(number, 1)] == [97, 98, 99]
     assert kept.get(99, 2) is None
-    kept.put("old", 2, hot.Answer([], b"x", lambda _: None, "/", time.monotonic()))
+    kept.put("old", 2, answer(b"x", 0))
     assert kept.get("old", 2) is None
