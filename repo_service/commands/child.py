@@ -13,6 +13,7 @@ import uvicorn
 from starlette.types import ASGIApp
 
 from repo_service import logs, wiring
+from repo_service.commands.protocol import Protocol
 from repo_service.context import Context
 from repo_service.settings import Settings
 
@@ -57,6 +58,7 @@ class _Server(uvicorn.Server):
 def _listen(application: ASGIApp, listener: socket.socket, ready: Callable[[], None]) -> None:
     config = uvicorn.Config(
         application,
+        http=Protocol,
         log_config=None,
         access_log=False,
         server_header=False,

@@ -31,8 +31,11 @@ def encode(*key: str | int) -> str:
 
 
 def decode(cursor: str | None, *shape: type) -> list[str | int] | None:
-    """The key in a cursor, checked against the types that it must have; Invalid ``bad_cursor`` for anything else."""
-    if cursor is None:
+    """The key in a cursor, checked against the types that it must have; Invalid ``bad_cursor`` for anything else.
+
+    An empty cursor asks for the first page, as none does.
+    """
+    if not cursor:
         return None
     try:
         if len(cursor) > CURSOR_LENGTH:

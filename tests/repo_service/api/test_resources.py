@@ -202,6 +202,11 @@ def test_hostile_cursors_are_refused_or_harmless(site: Site, cursor: str) -> Non
             assert answer.json()["code"] in ("bad_cursor", "stale_cursor", "too_deep")
 
 
+def test_an_empty_cursor_asks_for_the_first_page(site: Site) -> None:
+    for path in ("resources", "institutions", "search"):
+        assert site.client().get(f"/api/v1/{path}", params={"cursor": ""}).status_code == 200
+
+
 @settings(max_examples=200, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(st.one_of(st.text(st.characters(categories=["L", "N", "P"]), max_size=20), st.integers(0, 2**62))))
 def test_cursors_come_back_as_they_were(key: list[str | int]) -> None:
