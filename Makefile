@@ -55,6 +55,6 @@ eval: ## search quality on the judged questions
 	$(PY) -m tests.search.eval
 assets: ## rebuild the browser's files and the message catalogues
 	$(PY) hatch_build.py
-docs: ## write the generated tables of the README and the description of the API again
+docs: ## write the generated tables of the documents and the description of the API again
 	$(PY) -m tests.docs.render
 	$(PY) -m tests.repo_service.api.snapshot

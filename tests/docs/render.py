@@ -1,6 +1,6 @@
-"""Tables of the documentation, made from the code. ``python -m tests.docs.render`` writes them into README.md.
+"""Tables of the documentation, made from the code. ``python -m tests.docs.render`` writes them into their documents.
 
-Each table lies between ``<!-- name -->`` and ``<!-- /name -->``; `test_readme` compares it with what the code says.
+Each table lies between ``<!-- name -->`` and ``<!-- /name -->``; `test_tables` compares it with what the code says.
 """
 
 import inspect
@@ -21,6 +21,7 @@ from repo_service.web.messages import ALL, sentence
 
 ROOT = Path(__file__).parents[2]
 README = ROOT / "README.md"
+REFERENCE = ROOT / "repo_service" / "README.md"
 HIDDEN = {"help"}
 
 
@@ -84,16 +85,19 @@ def routes(application: FastAPI) -> Iterator[tuple[str, str, str]]:
 
 
 TABLES = {
-    "settings": settings_table,
-    "commands": commands_table,
-    "codes": codes_table,
-    "routes": routes_table,
+    "settings": (README, settings_table),
+    "commands": (README, commands_table),
+    "codes": (REFERENCE, codes_table),
+    "routes": (REFERENCE, routes_table),
 }
 
 
-def rendered(text: str) -> str:
-    """The text with every table made anew."""
-    for name, make in TABLES.items():
+def rendered(document: Path) -> str:
+    """The text of a document with every table of it made anew."""
+    text = document.read_text(encoding="utf-8")
+    for name, (place, make) in TABLES.items():
+        if place != document:
+            continue
         begin, end = f"<!-- {name} -->", f"<!-- /{name} -->"
         assert text.count(begin) == text.count(end) == 1, name
         head, _, rest = text.partition(begin)
@@ -131,4 +135,5 @@ def _table(head: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> str:
 
 
 if __name__ == "__main__":
-    README.write_text(rendered(README.read_text(encoding="utf-8")), encoding="utf-8")
+    for document in (README, REFERENCE):
+        document.write_text(rendered(document), encoding="utf-8")
