@@ -146,7 +146,7 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class Suggestion:
-    """A completion: ``kind`` is title, subject, institution, person or query; ``id`` of the thing where it has one."""
+    """A completion: ``kind`` is title, subject, institution or person; ``id`` of the thing where it has one."""
 
     text: str
     kind: str

@@ -1,6 +1,8 @@
 """Type-ahead: what was typed so far → titles, institutions, subjects, people that go on like this."""
 
+from collections import Counter
 from collections.abc import Callable, Sequence
+from typing import TypeVar
 
 from search.fields import KEY_SEPARATOR
 from search.fold import fold
@@ -10,7 +12,9 @@ from search.text import tokens
 MAX_PREFIX = 40
 MAX_TYPED = 100
 LOOKED_AT = 100
+SHARE = 2 / 5  # of the completions that one kind may be while others wait
 _KINDS = ("title", "subject", "institution", "person")
+T = TypeVar("T")
 Names = Callable[[str, int], list[tuple[str, int]]]  # (beginning, most) → [(key, separator, kind, separator, name)]
 Titles = Callable[[str, int], Sequence[tuple[str, str]]]  # (beginning, most) → [(id, title)]
 
@@ -42,4 +46,16 @@ def complete(prefix: str, names: Names, titles: Titles, limit: int) -> list[Sugg
                 _, kind, name = term.split(KEY_SEPARATOR)
                 add(rank, count, Suggestion(name, kind))
     best = sorted(found.values(), key=lambda item: (item[0], len(item[1].text), item[1].text, item[1].id))
-    return [suggestion for _, suggestion in best[:limit]]
+    return mixed([suggestion for _, suggestion in best], limit, lambda suggestion: suggestion.kind)
+
+
+def mixed(best: Sequence[T], limit: int, kind: Callable[[T], str]) -> list[T]:
+    """The first of them, in their order; a kind that has its share gives way to others, as far as there are any."""
+    share = max(1, int(limit * SHARE))
+    taken: Counter[str] = Counter()
+    waiting: list[int] = []
+    chosen: list[int] = []
+    for place, one in enumerate(best):
+        taken[kind(one)] += 1
+        (chosen if taken[kind(one)] <= share else waiting).append(place)
+    return [best[place] for place in sorted([*chosen, *waiting][:limit])]

@@ -86,7 +86,7 @@ def explain(
 
 @router.get("/suggest", response_model=list[SuggestionView], responses=problems(), dependencies=[PUBLIC_ROUTE])
 def suggest(request: Request, ctx: Ctx, q: Words = "", limit: Annotated[int, Query(ge=1, le=10)] = 10) -> Response:
-    """Complete what was typed: characters, pinyin or initials."""
+    """Complete what was typed, by characters, pinyin or initials: with what has a name, and what many ask for."""
     found = indexing.suggest(ctx, q, limit)
     if found:  # none may mean that the index is away
         keep(request)

@@ -3,6 +3,7 @@
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Literal
 from urllib.parse import urlencode
 
 from pydantic import BaseModel, Field
@@ -13,20 +14,23 @@ from repo_service.context import Context
 from repo_service.errors import Invalid
 from repo_service.models import Institution, Resource
 from repo_service.policy import Actor
-from repo_service.services import lexicon, paging, pins
+from repo_service.services import lexicon, paging, pins, popular
 from repo_service.services.hints import Hint, hints
 from repo_service.services.hits import HitView, hits_of
 from repo_service.services.labels import Locale, labels
 from repo_service.services.typed import TypedFilter, joined
 from repo_service.services.typed import read as read_typed
 from search.errors import SearchUnavailable
+from search.fold import fold
 from search.model import FACETS, Answer, Hit, Query, Sort
 from search.query import CUT, MAX_CHARACTERS
+from search.suggest import mixed
 from search.synonyms import Synonyms
 
 MAX_DEPTH = 10_000
 PASSAGES = 3
 _LIKE_LENGTH = 60
+SuggestionKind = Literal["title", "subject", "institution", "person", "collection", "query"]  # courses come later
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +82,7 @@ class SuggestionView(BaseModel):
     """A completion of what was typed, with the address that it leads to."""
 
     text: str
-    kind: str
+    kind: SuggestionKind
     url: str
 
 
@@ -131,9 +135,21 @@ def _notices(request: SearchRequest, answer: Answer) -> list[str]:
 
 
 def suggest(ctx: Context, q: str, limit: int = 10) -> list[SuggestionView]:
-    """Complete what was typed; titles that are no longer public are left out."""
+    """Complete what was typed, each kind with its share; what is no longer public is left out."""
+    before, after = popular.offers(ctx, q)
+    views = [
+        *(SuggestionView(text=one.text, kind=one.kind, url=one.url) for one in before),
+        *_named(ctx, q, limit * 2),
+        *(SuggestionView(text=one.text, kind=one.kind, url=one.url) for one in after),
+    ]
+    told = {fold(one.text) for one in views if one.kind != "query"}  # a query with the name of a thing: the thing
+    return mixed([one for one in views if one.kind != "query" or one.text not in told], limit, lambda one: one.kind)
+
+
+def _named(ctx: Context, q: str, most: int) -> list[SuggestionView]:
+    """What the index knows by name."""
     try:
-        found = ctx.index.suggest(q, limit * 2)
+        found = ctx.index.suggest(q, most)
     except SearchUnavailable:
         return []
     with ctx.db.read() as session:
@@ -148,7 +164,7 @@ def suggest(ctx: Context, q: str, limit: int = 10) -> list[SuggestionView]:
         if one.text in slugs and one.kind == "institution":
             address = f"/institutions/{slugs[one.text]}"
         views.append(SuggestionView(text=one.text, kind=one.kind, url=address))
-    return views[:limit]
+    return views
 
 
 def _slugs(session: Session, names: Sequence[str]) -> dict[str, str]:
