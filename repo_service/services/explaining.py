@@ -38,7 +38,7 @@ def explain(ctx: Context, actor: Actor, q: str, resource_id: str, *, exact: bool
         row = session.get(Resource, resource_id)
         if row is None or row.state != "published":
             raise NotFound()
-        words, typed = read(session, q)
+    words, typed = read(ctx.db, q)
     query = Query(
         words,
         filters={name: values for name, values in joined({}, typed).items() if name in FACETS},

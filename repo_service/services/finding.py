@@ -17,7 +17,7 @@ from repo_service.policy import Actor
 from repo_service.services import lexicon, paging, pins, popular
 from repo_service.services.hints import Hint, hints
 from repo_service.services.hits import HitView, hits_of
-from repo_service.services.labels import Locale, labels
+from repo_service.services.labels import Locale, labels_of
 from repo_service.services.typed import TypedFilter, joined
 from repo_service.services.typed import read as read_typed
 from search.errors import SearchUnavailable
@@ -95,8 +95,7 @@ def search(ctx: Context, actor: Actor, request: SearchRequest) -> SearchPage:
     generation, offset = _place(request)
     if offset + request.limit > MAX_DEPTH:
         raise Invalid("narrow the search with filters instead of paging on", code="too_deep", depth=MAX_DEPTH)
-    with ctx.db.read() as session:
-        words, typed = read_typed(session, request.q)
+    words, typed = read_typed(ctx.db, request.q)
     chosen = joined(request.filters, typed)
     arranged = pins.arranged(ctx, words)
     query = _query(request, words, chosen, offset, arranged, lexicon.current(ctx))
@@ -107,16 +106,15 @@ def search(ctx: Context, actor: Actor, request: SearchRequest) -> SearchPage:
         answer, degraded = _by_title(ctx, query), True
     if generation and answer.generation != generation:
         raise Invalid("the index was renewed; start again at the first page", code="stale_cursor")
-    with ctx.db.read() as session:
-        hits = hits_of(session, actor, answer, arranged.pinned)
-        facets = {name: _facet(session, name, answer, chosen.get(name, ()), request.locale) for name in answer.facets}
+    with ctx.db.look() as connection:
+        hits = hits_of(connection, actor, answer, arranged.pinned)
     following = offset + len(answer.hits)
     more = bool(answer.hits) and following < min(answer.total, MAX_DEPTH) and not request.within
     vain = not (answer.total or degraded or request.within) and bool(request.q or chosen)
     return SearchPage(
         total=answer.total,
         hits=hits,
-        facets=facets,
+        facets=_facets(ctx, answer, chosen, request.locale),
         corrected_query=answer.corrected or None,
         typed_filters=typed,
         hints=hints(ctx, query, request.locale) if vain else [],
@@ -154,7 +152,8 @@ def _named(ctx: Context, q: str, most: int) -> list[SuggestionView]:
         return []
     with ctx.db.read() as session:
         ids = [one.id for one in found if one.kind == "title"]
-        public = set(session.scalars(select(Resource.id).where(Resource.id.in_(ids), Resource.state == "published")))
+        rows = session.execute(select(Resource.id, Resource.state).where(Resource.id.in_(ids)))
+        public = {identity for identity, state in rows if state == "published"}
         slugs = _slugs(session, [one.text for one in found if one.kind == "institution"])
     views = []
     for one in found:
@@ -223,12 +222,22 @@ def _by_title(ctx: Context, query: Query) -> Answer:
     return Answer(total=total, hits=hits, terms=tuple(words))
 
 
-def _facet(session: Session, name: str, answer: Answer, chosen: Sequence[str], locale: Locale) -> list[FacetValue]:
+def _facets(
+    ctx: Context, answer: Answer, chosen: Mapping[str, Sequence[str]], locale: Locale
+) -> dict[str, list[FacetValue]]:
     """Values with their names; chosen ones are always there, so that they can be taken back."""
-    counts = dict(answer.facets[name])
-    values = [*counts, *(value for value in chosen if value not in counts)]
-    named = labels(session, name, values, locale)
-    return [
-        FacetValue(value=value, label=named[value], count=counts.get(value, 0), selected=value in chosen)
-        for value in values
-    ]
+    counts = {name: dict(values) for name, values in answer.facets.items()}
+    shown = {name: list(dict.fromkeys((*counts[name], *chosen.get(name, ())))) for name in counts}
+    named = labels_of(ctx.db, shown, locale)
+    return {
+        name: [
+            FacetValue(
+                value=value,
+                label=named[name][value],
+                count=counts[name].get(value, 0),
+                selected=value in chosen.get(name, ()),
+            )
+            for value in values
+        ]
+        for name, values in shown.items()
+    }

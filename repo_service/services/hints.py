@@ -62,8 +62,7 @@ def _tries(ctx: Context, query: Query, locale: Locale) -> Iterator[Hint | None]:
 
 def _without_a_filter(ctx: Context, bare: Query, locale: Locale) -> Iterator[Hint | None]:
     for name, values in list(bare.filters.items())[:FILTERS]:
-        with ctx.db.read() as session:
-            called = labels(session, name, values, locale)
+        called = labels(ctx.db, name, values, locale)
         kept = {other: some for other, some in bare.filters.items() if other != name}
         yield _counted(ctx, replace(bare, filters=kept), "filter", "、".join(called.values()))
 
@@ -88,8 +87,7 @@ def _nearby(ctx: Context, word: str) -> Iterator[Hint]:
 def _subjects(ctx: Context, bare: Query, locale: Locale) -> Iterator[Hint]:
     """Subjects that many resources have."""
     counted = ctx.index.search(replace(bare, text="", filters={}, facets=("subject",))).facets.get("subject", ())
-    with ctx.db.read() as session:
-        called = labels(session, "subject", [value for value, _ in counted[:SUBJECTS]], locale)
+    called = labels(ctx.db, "subject", [value for value, _ in counted[:SUBJECTS]], locale)
     for value, count in counted[:SUBJECTS]:
         address = f"/search?{urlencode({'subject': value})}"
         yield Hint(kind="subject", text=called[value], total=count, url=address)

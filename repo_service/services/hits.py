@@ -1,21 +1,52 @@
 """A hit of the engine → what people see of it: marked words, reasons, and the places that match."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
 from pydantic import BaseModel, Field
-from sqlalchemy import select
-from sqlalchemy.orm import Session, joinedload
+from sqlalchemy import Connection, bindparam, func, select
 
-from repo_service.models import Passage, Resource
+from repo_service.models import Institution, Passage, Resource
 from repo_service.policy import Actor, can
 from repo_service.services import records
 from repo_service.services.documents import passage_of
 from search import passages as search_passages
-from search.highlight import marked, markup, snippet
+from search.highlight import LOOKED_AT, marked, markup, snippet
 from search.model import Answer, Hit
 from search.model import Passage as SearchPassage
 
 SNIPPET = 140  # characters
+Place = tuple[str, str, int]  # file, step, ordinal of a passage
+Columns = Any  # a row of one of the statements below, by the names of its columns
+
+# Asked by id alone, and columns alone: for "published" SQLite would read the index of all that are, and a text may be
+# a book.
+_CARDS = (
+    select(
+        *(Resource.id, Resource.external_id, Resource.state, Resource.served_version, Resource.title),
+        *(Resource.description, Resource.media_kind, Resource.language, Resource.licence, Resource.kinds),
+        *(Resource.subjects, Resource.level, Resource.year, Resource.duration, Resource.pages),
+        *(Resource.has_captions, Resource.published_at),
+        Institution.slug.label("institution"),
+        Institution.name.label("institution_name"),
+        Institution.kind.label("institution_kind"),
+    )
+    .join_from(Resource, Institution)
+    .where(Resource.id.in_(bindparam("ids", expanding=True)))
+)
+_TEXTS = select(Resource.id, func.substr(Resource.text, 1, LOOKED_AT + SNIPPET + 1)).where(
+    Resource.id.in_(bindparam("ids", expanding=True))
+)
+_PLACES = select(
+    *(Passage.id, Passage.resource_id, Passage.version, Passage.file_id, Passage.step, Passage.ordinal),
+    *(Passage.kind, Passage.text, Passage.notes, Passage.start, Passage.end, Passage.page, Passage.heading),
+)
+_FIRSTS = _PLACES.where(Passage.id.in_(bindparam("ids", expanding=True)))
+_FOLLOWING = _PLACES.where(
+    Passage.file_id.in_(bindparam("files", expanding=True)),
+    Passage.step.in_(bindparam("steps", expanding=True)),
+    Passage.ordinal.in_(bindparam("ordinals", expanding=True)),
+)
 
 
 class FoundPassage(BaseModel):
@@ -62,23 +93,23 @@ class HitView(BaseModel):
     pinned: bool = Field(False, description="Put first for these words by a librarian")
 
 
-def hits_of(session: Session, actor: Actor, answer: Answer, pinned: Sequence[str] = ()) -> list[HitView]:
+def hits_of(connection: Connection, actor: Actor, answer: Answer, pinned: Sequence[str] = ()) -> list[HitView]:
     """The hits that ``actor`` may see, in the engine's order, whatever the index holds."""
-    rows = session.scalars(
-        select(Resource)
-        .where(Resource.id.in_([hit.id for hit in answer.hits]), Resource.state == "published")
-        .options(joinedload(Resource.institution))
-    )
-    visible = {row.id: row for row in rows if can(actor, "resource.read", public=True)}
+    if not answer.hits or not can(actor, "resource.read", public=True):
+        return []
+    rows = connection.execute(_CARDS, {"ids": [hit.id for hit in answer.hits]}).all()
+    visible = {row.id: row for row in rows if row.state == "published"}
     shown = [hit for hit in answer.hits if hit.id in visible]
-    pictures = records.thumbnails(session, [visible[hit.id] for hit in shown])
-    places = _passages(session, shown, visible)
+    pictures = records.thumbnails(connection, {identity: row.served_version for identity, row in visible.items()})
+    places = _passages(connection, shown, visible)
+    snippets = _snippets(connection, visible.values(), answer.terms)
     return [
         _hit(
             visible[hit.id],
             hit,
             answer.terms,
             pictures.get(hit.id),
+            snippets[hit.id],
             [places[found.id] for found in hit.passages if found.id in places],
             pinned=hit.id in pinned,
         )
@@ -87,10 +118,11 @@ def hits_of(session: Session, actor: Actor, answer: Answer, pinned: Sequence[str
 
 
 def _hit(
-    row: Resource,
+    row: Columns,
     hit: Hit,
     terms: Sequence[str],
     picture: str | None,
+    shown: str,
     places: Sequence[SearchPassage],
     *,
     pinned: bool,
@@ -100,13 +132,13 @@ def _hit(
         external_id=row.external_id,
         title=row.title,
         highlighted=marked(row.title, terms),
-        snippet=_snippet(row, terms),
+        snippet=shown,
         why=list(hit.why),
         score=round(hit.score, 4),
         media_kind=row.media_kind,
-        institution=row.institution.slug,
-        institution_name=row.institution.name,
-        institution_kind=row.institution.kind,
+        institution=row.institution,
+        institution_name=row.institution_name,
+        institution_kind=row.institution_kind,
         language=row.language,
         licence=row.licence,
         kinds=row.kinds,
@@ -125,13 +157,26 @@ def _hit(
     )
 
 
-def _snippet(row: Resource, terms: Sequence[str]) -> str:
-    """The telling part of the description, or of the text when only that holds the words."""
-    for text in (row.description, row.text):
-        pieces = snippet(text, terms, SNIPPET)
+def _snippets(connection: Connection, rows: Iterable[Columns], terms: Sequence[str]) -> dict[str, str]:
+    """By resource, the telling part of its description, or of its text when only that holds the words.
+
+    Texts are read where the description does not suffice, as far as words are marked in them.
+    """
+    found: dict[str, str] = {}
+    others: dict[str, str] = {}
+    for row in rows:
+        pieces = snippet(row.description, terms, SNIPPET)
         if any(hit for _, hit in pieces):
-            return markup(pieces)
-    return markup(snippet(row.description or row.text, (), SNIPPET))
+            found[row.id] = markup(pieces)
+        else:
+            others[row.id] = row.description
+    texts = connection.execute(_TEXTS, {"ids": list(others)}) if others else ()
+    for identity, text in texts:
+        pieces = snippet(text, terms, SNIPPET)
+        if not any(hit for _, hit in pieces):
+            pieces = snippet(others[identity] or text, (), SNIPPET)
+        found[identity] = markup(pieces)
+    return found
 
 
 def _passage(resource_id: str, place: SearchPassage, terms: Sequence[str]) -> FoundPassage:
@@ -153,17 +198,21 @@ def _passage(resource_id: str, place: SearchPassage, terms: Sequence[str]) -> Fo
     )
 
 
-def _passages(session: Session, hits: Iterable[Hit], visible: Mapping[str, Resource]) -> dict[str, SearchPassage]:
+def _passages(connection: Connection, hits: Iterable[Hit], visible: Mapping[str, Columns]) -> dict[str, SearchPassage]:
     """The passages of these hits by their id in the index; those of a version that is no longer served are gone."""
     wanted = {place.id: search_passages.first_and_more(place.id) for hit in hits for place in hit.passages}
-    firsts = _rows(session, [first for first, _ in wanted.values()], visible)
+    if not wanted:
+        return {}
+    rows = connection.execute(_FIRSTS, {"ids": [first for first, _ in wanted.values()]})
+    served = {identity: row.served_version for identity, row in visible.items()}
+    firsts = {row.id: row for row in rows if row.version == served.get(row.resource_id)}
     following = [
         (row.file_id, row.step, ordinal)
         for first, more in wanted.values()
         if more and (row := firsts.get(first))
         for ordinal in range(row.ordinal + 1, row.ordinal + 1 + more)
     ]
-    others = _by_place(session, following)
+    others = _by_place(connection, following)
     found: dict[str, SearchPassage] = {}
     for identity, (first, more) in wanted.items():
         row = firsts.get(first)
@@ -175,16 +224,9 @@ def _passages(session: Session, hits: Iterable[Hit], visible: Mapping[str, Resou
     return found
 
 
-def _rows(session: Session, ids: Sequence[str], visible: Mapping[str, Resource]) -> dict[str, Passage]:
-    rows = session.scalars(select(Passage).where(Passage.id.in_(ids)))
-    served = {identity: row.served_version for identity, row in visible.items()}
-    return {row.id: row for row in rows if row.version == served.get(row.resource_id)}
-
-
-def _by_place(session: Session, places: Sequence[tuple[str, str, int]]) -> dict[tuple[str, str, int], Passage]:
+def _by_place(connection: Connection, places: Sequence[Place]) -> dict[Place, Columns]:
     if not places:
         return {}
-    files = {file for file, _, _ in places}
-    ordinals = {ordinal for _, _, ordinal in places}
-    rows = session.scalars(select(Passage).where(Passage.file_id.in_(files), Passage.ordinal.in_(ordinals)))
+    files, steps, ordinals = (sorted(set(part)) for part in zip(*places, strict=True))
+    rows = connection.execute(_FOLLOWING, {"files": files, "steps": steps, "ordinals": ordinals})
     return {(row.file_id, row.step, row.ordinal): row for row in rows}

@@ -1,12 +1,14 @@
 """What the values of facets are called, in Chinese and English."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Literal
 
-from sqlalchemy import or_, select
+from sqlalchemy import bindparam, or_, select
 from sqlalchemy.orm import Session
 
+from repo_service.db import Database
 from repo_service.models import Division, Institution, Subject
+from repo_service.services.moments import OfMoment
 from search.fold import fold
 
 Locale = Literal["zh", "en"]
@@ -143,6 +145,11 @@ _NAMED = {
     "division": (Division.code, Division.name),
     "subject": (Subject.code, Subject.label_zh, Subject.label_en),
 }
+_NAMES = {
+    facet: select(*columns).where(columns[0].in_(bindparam("values", expanding=True)))
+    for facet, columns in _NAMED.items()
+}
+_known = OfMoment[Sequence[str]]()  # (facet, value) → names
 _ALIKE = 20  # values that one name may stand for
 _SAID = {
     **dict.fromkeys(("有", "是", "yes", "true"), "true"),
@@ -181,19 +188,30 @@ def values_called(session: Session, facet: str, name: str) -> tuple[str, ...]:
     return tuple(value for value, names in known.items() if wanted in names)
 
 
-def labels(session: Session, facet: str, values: Iterable[str], locale: Locale) -> dict[str, str]:
+def labels(db: Database, facet: str, values: Iterable[str], locale: Locale) -> dict[str, str]:
     """Names of the values of any facet; those of institutions, divisions and subjects come from the database."""
-    wanted = list(values)
-    if not wanted:
-        return {}
-    if facet == "institution":
-        found = session.scalars(select(Institution).where(Institution.slug.in_(wanted)))
-        named = {row.slug: row.name_en if locale == "en" and row.name_en else row.name for row in found}
-    elif facet == "division":
-        named = {row.code: row.name for row in session.scalars(select(Division).where(Division.code.in_(wanted)))}
-    elif facet == "subject":
-        rows = session.scalars(select(Subject).where(Subject.code.in_(wanted)))
-        named = {row.code: row.label_en if locale == "en" and row.label_en else row.label_zh for row in rows}
-    else:
-        return {value: label(facet, value, locale) for value in wanted}
-    return {value: named.get(value, value) for value in wanted}
+    return labels_of(db, {facet: list(values)}, locale)[facet]
+
+
+def labels_of(db: Database, wanted: Mapping[str, Sequence[str]], locale: Locale) -> dict[str, dict[str, str]]:
+    """By facet, names of the values of several facets, with one look at the database at most."""
+    stored = [facet for facet in wanted if facet in _NAMES]
+    known = _known.at(db) if stored else {}
+    missing = {facet: [value for value in wanted[facet] if (facet, value) not in known] for facet in stored}
+    if any(missing.values()):
+        with db.look() as connection:
+            for facet, values in missing.items():
+                rows = connection.execute(_NAMES[facet], {"values": values}).all()
+                known.update(((facet, value), names) for value, *names in rows)
+    return {
+        facet: {
+            value: _in(locale, known.get((facet, value), [value])) if facet in stored else label(facet, value, locale)
+            for value in values
+        }
+        for facet, values in wanted.items()
+    }
+
+
+def _in(locale: Locale, names: Sequence[str]) -> str:
+    """Names in Chinese and perhaps in English."""
+    return next(filter(None, names[1:]), names[0]) if locale == "en" else names[0]

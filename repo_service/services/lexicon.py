@@ -124,8 +124,8 @@ def effect(ctx: Context, actor: Actor, draft: GroupDraft, q: str) -> Effect:
     ]
     ids = [hit.id for answer in answers for hit in answer.hits]
     with ctx.db.read() as session:
-        rows = select(Resource.id, Resource.title).where(Resource.id.in_(ids), Resource.state == "published")
-        titles = {row.id: row.title for row in session.execute(rows)}
+        rows = select(Resource.id, Resource.title, Resource.state).where(Resource.id.in_(ids))
+        titles = {row.id: row.title for row in session.execute(rows) if row.state == "published"}
     before, after = ([titles[hit.id] for hit in answer.hits if hit.id in titles] for answer in answers)
     return Effect(answers[0].total, answers[1].total, before, after)
 
@@ -251,6 +251,7 @@ def _holding(ctx: Context, word: str) -> list[str]:
 def _changed(session: Session, ctx: Context, holding: Sequence[str]) -> None:
     """Raise the state, and have these resources indexed anew."""
     raise_state(session)
-    for resource in session.scalars(select(Resource).where(Resource.id.in_(holding), Resource.state == "published")):
-        resource.rev += 1
-        outbox.add(session, ctx, outbox.INDEX, resource.id, resource.rev)
+    for resource in session.scalars(select(Resource).where(Resource.id.in_(holding))):
+        if resource.state == "published":
+            resource.rev += 1
+            outbox.add(session, ctx, outbox.INDEX, resource.id, resource.rev)

@@ -9,16 +9,20 @@ from sqlalchemy import func, or_, select
 from sqlalchemy.orm import joinedload
 
 from repo_service.context import Context
+from repo_service.db import Database
 from repo_service.errors import Conflict, Invalid, NotFound
 from repo_service.models import Resource, SearchPin
 from repo_service.policy import Actor, require_anywhere
 from repo_service.services import audit
 from repo_service.services.drafts import LINE
+from repo_service.services.moments import OfMoment
 from search.text import tokens
 
 MAX_OF_A_QUERY = 20
 MAX_PINS = 5_000
 LONGEST = 200
+_WORDS = select(SearchPin.words).distinct()
+_words = OfMoment[frozenset[str]]()
 _UUID = r"^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$"
 
 
@@ -61,7 +65,7 @@ def key(q: str) -> str:
 def arranged(ctx: Context, q: str) -> Arranged:
     """What comes first and what never, for this query now."""
     words = key(q)
-    if not words:
+    if not words or words not in _all_words(ctx.db):
         return Arranged()
     with ctx.db.read() as session:
         live = or_(SearchPin.ends_at.is_(None), SearchPin.ends_at > ctx.clock())
@@ -73,6 +77,15 @@ def arranged(ctx: Context, q: str) -> Arranged:
         ).all()
     pinned = tuple(identity for identity, hides in found if not hides)
     return Arranged(pinned, tuple(identity for identity, hides in found if hides))
+
+
+def _all_words(db: Database) -> frozenset[str]:
+    """The words of all pins: for nearly every search it is enough to know that there is none."""
+    known = _words.at(db)
+    if "" not in known:
+        with db.look() as connection:
+            known[""] = frozenset(connection.execute(_WORDS).scalars())
+    return known[""]
 
 
 def listing(ctx: Context, actor: Actor) -> list[PinView]:

@@ -1,12 +1,12 @@
 """The record as API and pages show it, and how it is put together from rows."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 from urllib.parse import quote
 
 from pydantic import BaseModel, Field
-from sqlalchemy import select, tuple_
+from sqlalchemy import Connection, bindparam, select
 from sqlalchemy.orm import Session
 
 from repo_service.models import File, Job, Resource, Subject
@@ -16,6 +16,11 @@ from repo_service.services.workflow import possible
 from repo_service.vocab import DOWNLOADABLE
 
 PICTURES = ("thumbnail", "poster", "cover")  # for cards, best first
+_PICTURES = select(File.id, File.resource_id, File.version, File.role, File.path).where(
+    File.resource_id.in_(bindparam("ids", expanding=True)),
+    File.role.in_(PICTURES),
+    File.media_type.startswith("image/"),
+)
 
 
 class FileView(BaseModel):
@@ -176,37 +181,37 @@ def record_of(session: Session, actor: Actor, resource: Resource, *, desk: bool)
 
 def summaries(session: Session, resources: Sequence[Resource]) -> list[Summary]:
     """Records for a list, in the same order, with three queries for all of them."""
-    versions = [(resource.id, resource.version) for resource in resources]
-    jobs = _grouped(session.scalars(select(Job).where(tuple_(Job.resource_id, Job.version).in_(versions))), resources)
+    versions = {resource.id: resource.version for resource in resources}
+    jobs = _grouped(session.scalars(select(Job).where(Job.resource_id.in_(versions))), versions)
     given = _grouped(
-        session.scalars(
-            select(File).where(tuple_(File.resource_id, File.version).in_(versions), File.source_id.is_(None))
-        ),
-        resources,
+        session.scalars(select(File).where(File.resource_id.in_(versions), File.source_id.is_(None))), versions
     )
-    pictures = thumbnails(session, resources)
+    pictures = thumbnails(session, {resource.id: resource.served_version for resource in resources})
     return [
         Summary(**_fields(resource, jobs[resource.id], given[resource.id], pictures.get(resource.id)))
         for resource in resources
     ]
 
 
-def thumbnails(session: Session, resources: Sequence[Resource]) -> dict[str, str]:
-    """The address of a picture for the card of each resource that has one."""
-    served = [(resource.id, resource.served_version) for resource in resources]
-    rows = session.scalars(
-        select(File).where(tuple_(File.resource_id, File.version).in_(served), File.role.in_(PICTURES))
-    )
-    found: dict[str, File] = {}
-    for file in sorted(rows, key=lambda file: (PICTURES.index(file.role), file.id)):
-        if file.media_type.startswith("image/"):
-            found.setdefault(file.resource_id, file)
-    return {resource_id: media_url(file) for resource_id, file in found.items()}
+def thumbnails(session: Session | Connection, served: Mapping[str, int]) -> dict[str, str]:
+    """The address of a picture for the card of each resource that has one. ``served``: the version of each."""
+    if not served:
+        return {}
+    rows = [row for row in session.execute(_PICTURES, {"ids": list(served)}) if row.version == served[row.resource_id]]
+    rows.sort(key=lambda row: (PICTURES.index(row.role), row.id))
+    found: dict[str, str] = {}
+    for row in rows:
+        found.setdefault(row.resource_id, _address(row.resource_id, row.version, row.path))
+    return found
 
 
 def media_url(file: File) -> str:
     """The stable address of a file's bytes."""
-    return f"/media/{file.resource_id}/{file.version}/{quote(file.path)}"
+    return _address(file.resource_id, file.version, file.path)
+
+
+def _address(resource_id: str, version: int, path: str) -> str:
+    return f"/media/{resource_id}/{version}/{quote(path)}"
 
 
 def file_view(file: File) -> FileView:
@@ -344,8 +349,10 @@ def _of(table: type[File] | type[Job], resource: Resource, version: int) -> tupl
     return table.resource_id == resource.id, table.version == version
 
 
-def _grouped(rows: Iterable[Any], resources: Sequence[Resource]) -> dict[str, list[Any]]:
-    found: dict[str, list[Any]] = {resource.id: [] for resource in resources}
+def _grouped(rows: Iterable[Any], versions: Mapping[str, int]) -> dict[str, list[Any]]:
+    """Those of one version of each resource. SQLite would look for pairs of id and version in no index."""
+    found: dict[str, list[Any]] = {identity: [] for identity in versions}
     for row in rows:
-        found[row.resource_id].append(row)
+        if row.version == versions[row.resource_id]:
+            found[row.resource_id].append(row)
     return found

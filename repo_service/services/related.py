@@ -29,8 +29,8 @@ def related(ctx: Context, actor: Actor, resource_id: str, limit: int = 6) -> lis
     """
     with ctx.db.read() as session:
         row = catalog.visible(session, actor, resource_id)
-        about = labels(session, "subject", row.subjects, "zh").values()
-        text = " ".join((row.title, *row.keywords, *about))
+    about = labels(ctx.db, "subject", row.subjects, "zh").values()
+    text = " ".join((row.title, *row.keywords, *about))
     words = " ".join(tuple(dict.fromkeys(words_of(text)))[:MAX_WORDS])
     if not words or row.state != "published":
         return []
@@ -48,8 +48,9 @@ def related(ctx: Context, actor: Actor, resource_id: str, limit: int = 6) -> lis
     except SearchUnavailable:
         return []
     with ctx.db.read() as session:
-        chosen = select(Resource).where(Resource.id.in_([hit.id for hit in hits]), Resource.state == "published")
-        public = {one.id: one for one in session.scalars(chosen.options(joinedload(Resource.institution)))}
+        chosen = select(Resource).where(Resource.id.in_([hit.id for hit in hits]))
+        rows = session.scalars(chosen.options(joinedload(Resource.institution)))
+        public = {one.id: one for one in rows if one.state == "published"}  # SQLite would rather read all that are
         return summaries(session, _mixed([hit for hit in hits if hit.id in public], public, limit))
 
 

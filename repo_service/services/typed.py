@@ -5,8 +5,9 @@ from collections.abc import Mapping, Sequence
 from pydantic import BaseModel, Field
 from sqlalchemy.orm import Session
 
+from repo_service.db import Database
 from repo_service.services.labels import values_called
-from search.query import typed_filters
+from search.query import Typed, typed_filters
 
 
 class TypedFilter(BaseModel):
@@ -17,11 +18,19 @@ class TypedFilter(BaseModel):
     values: list[str]
 
 
-def read(session: Session, q: str) -> tuple[str, list[TypedFilter]]:
+def read(db: Database, q: str) -> tuple[str, list[TypedFilter]]:
     """(the query without its filters, the filters). What may as well be words stays in the query."""
+    typed = typed_filters(q)
+    if not typed:
+        return q, []
+    with db.read() as session:
+        return _read(session, q, typed)
+
+
+def _read(session: Session, q: str, typed: Sequence[Typed]) -> tuple[str, list[TypedFilter]]:
     found: list[TypedFilter] = []
     rest, at = "", 0
-    for one in typed_filters(q):
+    for one in typed:
         values = values_called(session, one.facet, one.value) or ((one.value,) if one.certain else ())
         if values:
             found.append(TypedFilter(text=q[one.start : one.end], facet=one.facet, values=list(values)))

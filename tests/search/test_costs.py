@@ -1,0 +1,94 @@
+"""What a search asks of the database: few statements, none of which reads more than the page needs."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import pytest
+from sqlalchemy import event
+
+from repo_service.context import Context
+from repo_service.models import Institution
+from repo_service.policy import ANONYMOUS
+from repo_service.services import indexing, related
+from repo_service.services.indexing import SearchRequest
+from tests.search.test_finding import add_cues, find, publish, school
+
+__all__ = ["school"]  # a fixture
+GROWING = ("resource", "file", "passage", "job")  # tables with a row for each resource or more
+MOST = 8  # statements of a search: cards, pictures, passages and those that follow, texts, names of three facets
+
+
+@contextmanager
+def asked(ctx: Context) -> Iterator[list[tuple[str, Any]]]:
+    """The SELECTs that are made inside, with their parameters."""
+    found: list[tuple[str, Any]] = []
+
+    def note(_connection: Any, _cursor: Any, statement: str, parameters: Any, *_: Any) -> None:
+        if statement.lstrip().upper().startswith("SELECT"):
+            found.append((statement, parameters))
+
+    event.listen(ctx.db.engine, "before_cursor_execute", note)
+    try:
+        yield found
+    finally:
+        event.remove(ctx.db.engine, "before_cursor_execute", note)
+
+
+def plan(ctx: Context, statement: str, parameters: Any) -> list[str]:
+    """How SQLite goes about it."""
+    with ctx.db.look() as connection:
+        rows = connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", parameters)
+        return [str(row[3]) for row in rows]
+
+
+def too_much(ctx: Context, statements: list[tuple[str, Any]]) -> list[str]:
+    """Steps that read a whole table, or all that is published."""
+    steps = [step for one in statements for step in plan(ctx, *one)]
+    scans = [step for step in steps if step.startswith("SCAN ") and step.split()[1] in GROWING]
+    return scans + [step for step in steps if "(state=?" in step]
+
+
+@pytest.fixture
+def filled(ctx: Context, school: Institution) -> list[str]:
+    """Resources with captions, pictures and texts; their ids."""
+    rows = [publish(ctx, school, f"合唱排练 {number}", text="合唱团的排练。" * 20) for number in range(3)]
+    add_cues(ctx, rows[0])
+    indexing.drain(ctx)
+    return [row.id for row in rows]
+
+
+@pytest.mark.parametrize("q", ["合唱", "微信 备份", "资料库"])
+def test_a_search_reads_by_id_alone(ctx: Context, filled: list[str], q: str) -> None:
+    find(ctx, "排练")  # what is looked at once a second is known now
+    with asked(ctx) as statements:
+        assert find(ctx, q).total
+    assert 0 < len(statements) <= MOST, statements
+    assert not too_much(ctx, statements)
+
+
+def test_names_of_facets_are_read_once_and_again_after_a_change(ctx: Context, filled: list[str]) -> None:
+    find(ctx, "合唱")
+    with asked(ctx) as statements:
+        find(ctx, "排练")
+    assert not [one for one in statements if "division" in one[0]]
+    with ctx.db.write() as session:
+        held = session.query(Institution).one()
+        held.name = "郑州合唱学院"
+    assert find(ctx, "合唱").facets["institution"][0].label == "郑州合唱学院"
+    assert find(ctx, "合唱", locale="en").facets["institution"][0].label == "郑州合唱学院"
+
+
+def test_what_goes_with_a_resource_is_read_by_id_too(ctx: Context, filled: list[str]) -> None:
+    with asked(ctx) as statements:
+        assert related.related(ctx, ANONYMOUS, filled[0])
+        assert indexing.suggest(ctx, "合唱")
+    assert statements
+    assert not too_much(ctx, statements)
+
+
+def test_a_page_beyond_the_last_asks_for_nothing(ctx: Context, filled: list[str]) -> None:
+    with asked(ctx) as statements:
+        page = indexing.search(ctx, ANONYMOUS, SearchRequest(q="合唱", offset=50, facets=()))
+    assert (page.total, page.hits) == (3, [])
+    assert not [one for one in statements if "FROM resource" in one[0]]
