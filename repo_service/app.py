@@ -38,6 +38,7 @@ from repo_service.api.frame import Compression, Frame, Traffic, hosts_of, site_h
 from repo_service.context import Context
 from repo_service.policy import ANONYMOUS
 from repo_service.services.asked import Asked
+from repo_service.services.clicks import Clicks
 from repo_service.services.media import open_file
 from repo_service.services.opens import Opens
 from repo_service.web import pages
@@ -183,8 +184,8 @@ def described(app: FastAPI) -> dict[str, object]:
 @asynccontextmanager
 async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     yield
-    for tally in (getattr(app.state, "opens", None), getattr(app.state, "asked", None)):
-        if isinstance(tally, Opens | Asked):
+    for tally in (getattr(app.state, name, None) for name in ("opens", "asked", "clicks")):
+        if isinstance(tally, Opens | Asked | Clicks):
             await run_in_threadpool(tally.flush)
 
 

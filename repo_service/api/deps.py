@@ -16,8 +16,9 @@ from repo_service.errors import Forbidden, Unauthenticated
 from repo_service.policy import ANONYMOUS, PUBLIC, TABLE, Actor, in_scope
 from repo_service.services import accounts
 from repo_service.services.asked import Asked
+from repo_service.services.clicks import A_MINUTE, A_MINUTE_BY_KEY, ClickDraft, Clicks
 from repo_service.services.finding import SearchPage, SearchRequest
-from repo_service.services.opens import Opens
+from repo_service.services.opens import Opens, is_robot
 from repo_service.services.sessions import SESSION_LIFE
 from repo_service.web.look import LOCALES, Locale
 
@@ -194,6 +195,19 @@ def asked(request: Request, search: SearchRequest, found: SearchPage) -> None:
     note = partial(tally.note, search.q, search.locale, found.total)
     note()
     keep(request, lambda _: note())
+
+
+def clicked(request: Request, who: Identity, draft: ClickDraft) -> None:
+    """Count that somebody opened a hit. Who shows a key speaks for people; others may not be robots. Raises TooMany."""
+    by_key = bool(who.actor.id and not who.token)
+    if not by_key and is_robot(request.headers.get("user-agent", "")):
+        return
+    state = request.app.state
+    if not hasattr(state, "clicks"):
+        state.clicks = Clicks(context(request))
+    tally: Clicks = state.clicks
+    teller, most = (who.actor.id, A_MINUTE_BY_KEY) if by_key else (client_address(request), A_MINUTE)
+    tally.note(draft, teller=teller, most=most)
 
 
 def client_address(request: Request) -> str:

@@ -1,6 +1,6 @@
 """All tables, by noun."""
 
-from repo_service.models.asked import SearchTally
+from repo_service.models.asked import SearchClick, SearchTally
 from repo_service.models.base import Base, Moment, new_id
 from repo_service.models.catalogue import (
     Collection,
@@ -39,6 +39,7 @@ __all__ = [
     "Passage",
     "Resource",
     "SavedSearch",
+    "SearchClick",
     "SearchPin",
     "SearchTally",
     "Session",

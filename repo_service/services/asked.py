@@ -12,7 +12,7 @@ from datetime import timedelta
 
 import structlog
 from pydantic import BaseModel, Field
-from sqlalchemy import delete, func, select
+from sqlalchemy import func, select
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import SQLAlchemyError
 
@@ -81,7 +81,7 @@ def cleaned(query: str) -> str:
 
 
 def write_down(ctx: Context, tally: Tally) -> None:
-    """Add a tally to today's, and forget days that are long past. A day that is full takes no more new queries."""
+    """Add a tally to today's. A day that is full takes no more new queries."""
     if not tally:
         return
     today = ctx.clock().date()
@@ -104,8 +104,11 @@ def write_down(ctx: Context, tally: Tally) -> None:
                     set_={"asked": SearchTally.asked + asked, "in_vain": SearchTally.in_vain + in_vain},
                 )
             )
-        oldest = (today - timedelta(days=KEPT_DAYS)).isoformat()
-        session.execute(delete(SearchTally).where(SearchTally.day < oldest))
+
+
+def first_kept(ctx: Context) -> str:
+    """The oldest day of which queries and clicks are kept; the reconciler removes those before it."""
+    return (ctx.clock().date() - timedelta(days=KEPT_DAYS)).isoformat()
 
 
 def searched_in_vain(ctx: Context, actor: Actor, *, days: int = 30, limit: int = 100) -> list[InVain]:

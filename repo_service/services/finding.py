@@ -173,6 +173,11 @@ def _slugs(session: Session, names: Sequence[str]) -> dict[str, str]:
     return {name: row.slug for row in rows for name in (row.name, row.name_en) if name}
 
 
+def offset_of(request: SearchRequest) -> int:
+    """How many hits stand before the first one that is asked for."""
+    return _place(request)[1]
+
+
 def _place(request: SearchRequest) -> tuple[str, int]:
     """(generation, offset) where the page begins."""
     key = paging.decode(request.cursor, str, int)

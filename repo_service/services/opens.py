@@ -31,7 +31,7 @@ class Opens:
 
     def note(self, resource_id: str, user_agent: str) -> None:
         """Count one opening by a person; from time to time have written down what was counted. It waits for nothing."""
-        if not user_agent or _ROBOT.search(user_agent):
+        if is_robot(user_agent):
             return
         with self._lock:
             self._tally[resource_id] += 1
@@ -53,6 +53,11 @@ class Opens:
             self.flush()
         except SQLAlchemyError as error:
             _log.warning("openings_not_tallied", reason=type(error).__name__)
+
+
+def is_robot(user_agent: str) -> bool:
+    """Whether a User-Agent is that of a program, or of nobody."""
+    return not user_agent or _ROBOT.search(user_agent) is not None
 
 
 def write_down(ctx: Context, tally: Counter[str]) -> None:

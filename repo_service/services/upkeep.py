@@ -14,9 +14,10 @@ from sqlalchemy.exc import OperationalError
 
 from repo_service.context import Context
 from repo_service.errors import XuehaiError
-from repo_service.models import IndexState, Job, LoginAttempt, Outbox, Resource
+from repo_service.models import IndexState, Job, LoginAttempt, Outbox, Resource, SearchClick, SearchTally
 from repo_service.models import Session as Login
 from repo_service.services import garbage, jobs, leases, outbox, products, uploads
+from repo_service.services.asked import first_kept
 from repo_service.services.jobs import INGEST, Pipeline
 from repo_service.storage.port import StorageError
 
@@ -148,12 +149,14 @@ def want_index(ctx: Context) -> int:
 
 
 def forget_old(ctx: Context) -> int:
-    """Remove what only mattered for a while: sent outbox rows, ended logins, old failed sign-ins."""
-    now = ctx.clock()
+    """Remove what only mattered for a while: sent outbox rows, ended logins, failed sign-ins, days of searches."""
+    now, day = ctx.clock(), first_kept(ctx)
     old = (
         (Outbox, Outbox.done_at <= now - KEEP_OUTBOX),
         (Login, Login.expires_at <= now),
         (LoginAttempt, LoginAttempt.at <= now - KEEP_ATTEMPTS),
+        (SearchTally, SearchTally.day < day),
+        (SearchClick, SearchClick.day < day),
     )
     gone = 0
     for table, over in old:

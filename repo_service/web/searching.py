@@ -7,12 +7,16 @@ from urllib.parse import urlencode
 
 from fastapi import APIRouter, Depends, Form, Request
 from markupsafe import Markup
+from pydantic import ValidationError
 from starlette.responses import RedirectResponse, Response
 
-from repo_service.api.deps import PUBLIC_ROUTE, Ctx, CurrentActor, guard
+from repo_service.api.deps import PUBLIC_ROUTE, Ctx, CurrentActor, Who, guard
 from repo_service.api.deps import asked as count_search
+from repo_service.api.deps import clicked as count_click
+from repo_service.errors import Invalid
 from repo_service.services import saved
-from repo_service.services.finding import FacetValue, SearchPage, SearchRequest, search
+from repo_service.services.clicks import ClickDraft
+from repo_service.services.finding import FacetValue, SearchPage, SearchRequest, offset_of, search
 from repo_service.services.hits import FoundPassage
 from repo_service.services.labels import WHY
 from repo_service.services.shelves import reviewed
@@ -74,10 +78,25 @@ def results(request: Request, ctx: Ctx, actor: CurrentActor) -> Response:
         reviewed=reviewed(ctx, [hit.id for hit in found.hits]),
         feed=f"/search/feed.atom?{address}",
         address=address if asked.q or chosen else "",
+        first=offset_of(asked) + 1 if asked.q and not chosen and asked.sort == "relevance" else 0,
         saved="saved" in request.query_params,
         moments={hit.id: [moment(place) for place in hit.passages] for hit in found.hits},
         why={hit.id: [WHY[name][asked.locale == "en"] for name in hit.why if name in WHY] for hit in found.hits},
     )
+
+
+@router.post("/search/clicks", dependencies=[PUBLIC_ROUTE], status_code=204)
+def click(
+    request: Request, actor: CurrentActor, who: Who, q: Annotated[str, Form()] = "",
+    resource_id: Annotated[str, Form()] = "", rank: Annotated[int, Form()] = 0, view: Annotated[str, Form()] = "",
+) -> Response:  # fmt: skip
+    """Count a hit that was opened, as the page tells of it in passing."""
+    try:
+        draft = ClickDraft(q=q, resource_id=resource_id, rank=rank, view=view)
+    except ValidationError:
+        raise Invalid() from None
+    count_click(request, who, draft)
+    return Response(status_code=204)
 
 
 @router.post("/search/saved", dependencies=[SIGNED_IN])

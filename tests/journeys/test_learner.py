@@ -1,6 +1,7 @@
 """A learner's ways: searching Chinese, landing on the second, reading a page; by keyboard and without scripts too."""
 
 import re
+from urllib.parse import parse_qs
 
 import pytest
 from playwright.sync_api import Page, expect
@@ -31,6 +32,24 @@ def test_from_a_word_to_the_very_second(town: Town, visit: Visit) -> None:
     expect(page).to_have_url(re.compile(r"\?t=6"))
     reach(page, 6, 7)
     expect(page.locator(".transcript [aria-current]")).to_contain_text(CUES[1][1])
+
+
+@pytest.mark.parametrize("who", ["", "learner"])
+def test_opening_a_hit_is_told_in_passing(town: Town, visit: Visit, who: str) -> None:
+    page = visit("/search?q=砧木", who=who)
+    hit = page.locator("article.hit").first
+    with page.expect_response("**/search/clicks") as told:
+        hit.locator("h2 a").click()
+    expect(page).to_have_url(f"{town.url}/resources/{town.things['video']}")
+    sent = parse_qs(told.value.request.post_data or "")
+    assert (sent["q"], sent["resource_id"], sent["rank"]) == (["砧木"], [town.things["video"]], ["1"])
+    assert told.value.status == 204
+    heard: list[str] = []
+    page.on("request", lambda request: heard.append(request.url))
+    page.goto("/search?q=砧木&media_kind=video")
+    hit.locator("h2 a").click()
+    expect(page).to_have_url(f"{town.url}/resources/{town.things['video']}")
+    assert not [url for url in heard if url.endswith("/search/clicks")], "filters narrow on purpose"
 
 
 def test_it_plays_follows_and_goes_on_where_it_stopped(town: Town, visit: Visit) -> None:

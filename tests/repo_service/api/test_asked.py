@@ -1,6 +1,7 @@
 """What people search for is counted without a trace of them, and shown to librarians when nothing was found."""
 
 from collections.abc import Iterator
+from datetime import timedelta
 
 import pytest
 from sqlalchemy import select
@@ -13,6 +14,7 @@ from repo_service.models.asked import SearchTally
 from repo_service.policy import ANONYMOUS, OPERATOR, Actor
 from repo_service.services import asked, indexing
 from repo_service.services.asked import Asked, cleaned, searched_in_vain, write_down
+from repo_service.services.upkeep import reconcile_once
 from tests import support
 
 
@@ -62,10 +64,13 @@ def test_a_day_keeps_so_many_queries_and_goes_on_counting_those(ctx: Context) ->
     assert ("zh", "new") not in rows(ctx)
 
 
-def test_days_long_past_are_forgotten(ctx: Context) -> None:
+def test_the_reconciler_forgets_days_long_past(ctx: Context) -> None:
+    today = ctx.clock().date()
+    kept, gone = ((today - timedelta(days=days)).isoformat() for days in (asked.KEPT_DAYS, asked.KEPT_DAYS + 1))
     with ctx.db.write() as session:
-        session.add(SearchTally(day="2020-01-01", language="zh", query="旧", asked=1, in_vain=1))
-    write_down(ctx, {("zh", "新"): (1, 1)})
+        for day, query in ((kept, "新"), (gone, "旧")):
+            session.add(SearchTally(day=day, language="zh", query=query, asked=1, in_vain=1))
+    assert reconcile_once(ctx).counts["forgotten"] == 1
     assert rows(ctx) == {("zh", "新"): (1, 1)}
 
 

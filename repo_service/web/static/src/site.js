@@ -1,10 +1,14 @@
 // On every page: htmx (live parts), type-ahead over titles, and small comforts. Pages work without any of it.
 import "htmx.org/dist/htmx.esm.js";
+import { tellOpened } from "./lib/opened.js";
 import { typeAhead } from "./lib/typeahead.js";
 
 document.documentElement.dataset.js = "on";
 
 for (const input of document.querySelectorAll("[data-suggest]")) typeAhead(input);
+
+const hits = document.querySelector("[data-asked]");
+if (hits) tellOpened(hits);
 
 // "Copy" buttons: the text of the element that data-copy names.
 document.addEventListener("click", async (event) => {
