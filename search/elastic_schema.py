@@ -1,6 +1,7 @@
 """Settings and mappings of the two indexes of a generation, and how a document is laid into them. Pure."""
 
 from dataclasses import dataclass
+from itertools import chain
 from typing import Any
 
 import orjson
@@ -146,7 +147,7 @@ def _barred(text: str) -> str:
 
 def _spellings(found: Fields) -> dict[str, list[str]]:
     """Keys of the vocabulary by the field that holds the word: how frequent it is, is counted there."""
-    heard, named = with_subwords(found.heard), with_subwords(found.named)
+    heard, named = (with_subwords(chain.from_iterable(texts)) for texts in (found.heard, found.named))
     spoken = {
         f"spell_{name}": [spelled(word) for word in sorted(heard.intersection(found.texts[name].split()))]
         for name in ("words", "parts")

@@ -5,6 +5,7 @@ import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -185,14 +186,14 @@ class Engine:
         writers.resources.add_document(laid)
         return []
 
-    def _hear(self, name: str, words: frozenset[str]) -> None:
+    def _hear(self, name: str, texts: Sequence[Sequence[str]]) -> None:
         """Put words that are not there yet into the vocabulary. A word that is there twice does no harm."""
         heard = self._heard[name]
-        new = words - heard
-        if not new:
+        if all(map(heard.issuperset, texts)):
             return
         if len(heard) > MOST_REMEMBERED:
             heard.clear()
+        new = set(chain.from_iterable(texts)) - heard
         heard |= new
         held = self.vocabulary.searcher()
         for word in with_subwords(new):

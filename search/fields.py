@@ -1,17 +1,18 @@
 """What every engine indexes of a document: fields of words joined by spaces, and keys. No engine is known here."""
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from hashlib import blake2b
 
 from search import pinyin, weights
 from search.model import Document, Passage
-from search.text import Analysis, analyse, subwords, tokens
+from search.text import NO_WORDS, Analysis, analyse, subwords, tokens
 
 GAP = "\u2029"  # stands between texts, so that no phrase crosses them
 HEADS = ("title", "subjects", "people", "institution", "description")
+NAMING = ("title", "subjects", "institution")  # fields whose words are found by their initials
 KEY_SEPARATOR = "\x1f"
 MAX_LABEL = 200
 MAX_STARTS = 16
@@ -37,16 +38,16 @@ class PassageFields:
 class Fields:
     """A document: ``texts`` are words joined by spaces by field; ``terms`` are whole terms by field.
 
-    ``heard``: its Chinese words, for the vocabulary, to which the words inside them belong too; ``named``: those of
-    titles and the like.
+    ``heard``: its Chinese words, for the vocabulary, to which the words inside them belong too, text by text, with
+    NO_WORDS between them; ``named``: those of titles and the like.
     """
 
     label: str
     texts: dict[str, str]
     terms: dict[str, list[str]]
     passages: list[PassageFields]
-    heard: frozenset[str]
-    named: frozenset[str]
+    heard: Sequence[Sequence[str]]
+    named: Sequence[Sequence[str]]
 
 
 def fields(document: Document) -> Fields:
@@ -60,15 +61,14 @@ def fields(document: Document) -> Fields:
     }
     places = [analyse(f"{passage.heading} {passage.text}") for passage in document.passages]
     everything = [*heads.values(), analyse(document.text), *places]
-    named = frozenset().union(*(heads[name].han for name in ("title", "subjects", "institution")))
     label = document.title.strip()[:MAX_LABEL]
     return Fields(
         label=label,
         texts={name: f"{one.words} {one.parts}".strip() for name, one in heads.items()} | _all_texts(everything),
         terms={"complete": list(completions(label)), "named": _named(document)},
         passages=[_passage(*pair) for pair in zip(document.passages, places, strict=True)],
-        heard=frozenset().union(*(text.han for text in everything)),
-        named=named,
+        heard=[text.cut for text in everything if text.cut],
+        named=[heads[name].cut for name in NAMING if heads[name].cut],
     )
 
 
@@ -92,9 +92,10 @@ def _passage(passage: Passage, found: Analysis) -> PassageFields:
     return PassageFields(passage.id, found.words, found.parts, found.chars)
 
 
-def with_subwords(words: frozenset[str]) -> frozenset[str]:
+def with_subwords(words: Iterable[str]) -> frozenset[str]:
     """Words and the words inside them."""
-    return words.union(*filter(None, map(subwords, words)))
+    whole = frozenset(words) - NO_WORDS
+    return whole.union(*filter(None, map(subwords, whole)))
 
 
 def _named(document: Document) -> list[str]:

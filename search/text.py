@@ -5,9 +5,9 @@ needs no plugin.
 """
 
 import re
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Sequence
 from functools import cache, lru_cache
+from operator import add
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -30,9 +30,10 @@ _OTHER = rf"(?P<other>[^\W_a-z0-9{HAN}]+)"
 _SCAN = re.compile(rf"{_CODES}|(?P<han>[{HAN}]+)|{_OTHER}")
 _WESTERN = re.compile(rf"{_CODES}|{_OTHER}")
 _ASIDE = "\x01"  # stands where another script stood while Chinese is cut
-_GAP = re.compile(rf"([^{HAN}]+)")
+_NO_WORD = re.compile(rf"[^\w.\-/&'+#: {HAN}]")  # what is part of no word, code or name
+_GAP = re.compile(rf"([^{HAN}\n]+)")
 _NO_HAN = re.compile(rf"[^{_ASIDE}]+")
-_NO_WORDS = frozenset({"\n", _ASIDE})
+NO_WORDS = frozenset({"\n", _ASIDE})
 _SEPARATORS = re.compile(r"[.\-_/&' :+#]+")
 _UNSEGMENTED = re.compile(r"[\u3040-\u30ff\uac00-\ud7af]")
 
@@ -47,19 +48,23 @@ class Token(NamedTuple):
     part: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Analysis:
+class Analysis(NamedTuple):
     """What an engine indexes of one text.
 
-    words in order, words inside long words, single characters, pairs of syllables, all joined by blanks; ``han``:
-    Chinese words, each once.
+    words in order, words inside long words, single characters, pairs of syllables, all joined by blanks; ``cut``: the
+    Chinese words in order, with NO_WORDS between them.
     """
 
     words: str
     parts: str
     chars: str
     sounds: str
-    han: frozenset[str]
+    cut: Sequence[str]
+
+    @property
+    def han(self) -> frozenset[str]:
+        """Its Chinese words, each once."""
+        return frozenset(self.cut) - NO_WORDS
 
 
 _own_words: set[str] = set()
@@ -241,7 +246,7 @@ def analyse(text: str) -> Analysis:
     """What an engine indexes of a text: the words of `tokens`, found without their places, which makes it fast."""
     if not text:
         return _NOTHING
-    parts = _GAP.split(fold(text).replace(_ASIDE, " "))
+    parts = _GAP.split(text.translate(_MARKED))
     gaps = [_GAPS[gap] for gap in parts[1::2]]
     parts[1::2] = [gap.marks for gap in gaps]
     words = _words_of("".join(parts))
@@ -249,21 +254,30 @@ def analyse(text: str) -> Analysis:
     between = [word for gap in gaps for word in gap.words]
     if between:
         pieces = joined.split(_ASIDE)
-        joined = "".join(part for pair in zip(pieces, [*between, ""], strict=True) for part in pair)
+        pieces[1:] = map(add, between, pieces[1:])
+        joined = "".join(pieces)
     return Analysis(
         words=joined,
-        parts="".join(map(_PARTS.__getitem__, words)),
+        parts="".join([_PARTS[word] for word in words if len(word) > 2]),
         chars=" ".join("".join(words).replace(_ASIDE, "\n")),
         sounds=_sounds_of(words),
-        han=frozenset(words) - _NO_WORDS,
+        cut=words,
     )
 
 
-_NOTHING = Analysis("", "", "", "", frozenset())
+_NOTHING = Analysis("", "", "", "", ())
+
+
+class _Marked(dict[int, str]):
+    """A table for `str.translate`: folding, and a new line for what is part of no word."""
+
+    def __missing__(self, code: int) -> str:
+        self[code] = marked = _NO_WORD.sub("\n", fold(chr(code)))
+        return marked
 
 
 class _Gap(NamedTuple):
-    """What stands between two runs of Chinese: ``words`` in order, and a mark for each and for what is between them."""
+    """What is no Chinese in one line: ``words`` in order, and a mark for each and for what is between them."""
 
     marks: str
     words: tuple[str, ...]
@@ -318,7 +332,7 @@ class _Parts(dict[str, str]):
     def __missing__(self, word: str) -> str:
         if len(self) > MOST_REMEMBERED:
             self.clear()
-        self[word] = found = "".join(f"{part} " for part in subwords(word)) if word not in _NO_WORDS else ""
+        self[word] = found = "".join(f"{part} " for part in subwords(word))
         return found
 
 
@@ -331,9 +345,9 @@ class _Spoken(dict[str, str]):
     def __missing__(self, word: str) -> str:
         if len(self) > MOST_REMEMBERED:
             self.clear()
-        said = () if word in _NO_WORDS else pinyin.of_word(word)
+        said = () if word in NO_WORDS else pinyin.of_word(word)
         self[word] = found = " ".join((said[0], *pinyin.pairs(said), f"{said[-1]}'")) if said else "\n"
         return found
 
 
-_GAPS, _PARTS, _SPOKEN = _Gaps(), _Parts(), _Spoken()
+_MARKED, _GAPS, _PARTS, _SPOKEN = _Marked(), _Gaps(), _Parts(), _Spoken()
