@@ -4,12 +4,16 @@ Full width becomes half width (NFKC), capitals small, Traditional characters Sim
 accents. Every character folds by itself, so that folding is idempotent and each folded character knows its place.
 """
 
+import re
 import unicodedata
 from bisect import bisect_left
 from dataclasses import dataclass
 from functools import cache
 
 _HAN_RANGES = ((0x3400, 0xA000), (0xF900, 0xFB00), (0x20000, 0x31350))
+_COMPATIBLE = ((0x2E80, 0x3400), (0xF900, 0xFB00))  # blocks with other forms of Chinese characters
+_RARE = "\U00010000"  # from here on: too many of them for a pattern that is fast
+_VANISHING = "\u0300-\u036f"  # accents
 _MAX_ROUNDS = 4  # NFKC, lower case and script each may open the way for another one
 
 
@@ -49,6 +53,7 @@ class _Table(dict[int, str]):
     def __init__(self) -> None:
         super().__init__()
         self.uneven: set[str] = set()
+        self._known = 0, re.compile("(?!)")
 
     def __missing__(self, code: int) -> str:
         folded = _fold_character(chr(code))
@@ -56,6 +61,15 @@ class _Table(dict[int, str]):
             self.uneven.add(chr(code))
         self[code] = folded
         return folded
+
+    def any_uneven(self) -> re.Pattern[str]:
+        """One of the characters met so far that change the length; there are few, so it seldom changes."""
+        count, pattern = self._known
+        if count != len(self.uneven):
+            uneven = self.uneven.copy()
+            pattern = re.compile(f"[{re.escape(''.join(uneven))}]")
+            self._known = len(uneven), pattern
+        return pattern
 
 
 _TABLE = _Table()
@@ -78,6 +92,18 @@ class Folded:
         return self.starts[start], self.starts[after] if after < len(self.starts) else self.source_length
 
 
+@cache
+def strange_han() -> re.Pattern[str]:
+    """Characters that may fold to Chinese ones other than themselves, or to nothing.
+
+    Where a text has none of them, Chinese words stand in it as they stand in the folded text, at the same places.
+    """
+    compatible = (chr(code) for start, end in _COMPATIBLE for code in range(start, end))
+    changed = (one for one in compatible if _fold_character(one) != one)
+    usual = sorted(one for one in {*map(chr, script_table()), *changed} if one < _RARE)
+    return re.compile(f"[{re.escape(''.join(usual))}{_VANISHING}{_RARE}-\U0010ffff]")
+
+
 def fold(text: str) -> str:
     """Only the folded text."""
     return text.translate(_TABLE)
@@ -86,7 +112,14 @@ def fold(text: str) -> str:
 def fold_with_offsets(text: str) -> Folded:
     """The folded text and the way back. Lone surrogates and control characters pass through unharmed."""
     folded = text.translate(_TABLE)
-    if _TABLE.uneven.isdisjoint(text):
+    starts: list[int] = []
+    after = 0
+    for found in _TABLE.any_uneven().finditer(text):
+        at = found.start()
+        starts += range(after, at)
+        starts += [at] * len(_TABLE[ord(text[at])])
+        after = at + 1
+    if not after:
         return Folded(folded, len(text))
-    starts = tuple(index for index, char in enumerate(text) for _ in _TABLE[ord(char)])
-    return Folded(folded, len(text), starts)
+    starts += range(after, len(text))
+    return Folded(folded, len(text), tuple(starts))

@@ -2,14 +2,16 @@
 
 import re
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from functools import lru_cache
 from html import escape
 
-from search.fold import fold_with_offsets
-from search.text import MAX_WORD, mainland, pieces, stem, terms_of_taiwan
+from search.fold import fold_with_offsets, strange_han
+from search.text import HAN, MAX_WORD, even_terms_of_taiwan, mainland, pieces, stem, terms_of_taiwan
 
 LOOKED_AT = 50_000  # characters of one text; a page of a book has 2,000
 _HAN_TERM = re.compile(r"[^\x00-\x7f]")
+_ONLY_HAN = re.compile(f"[{HAN}]+")
 _LATIN = r"[a-z0-9]+(?:[.\-_/&'][a-z0-9]+)*(?:\+\+|\+|\#)?"
 _PIECE = re.compile(r"[a-z0-9]+")
 Span = tuple[int, int]
@@ -20,14 +22,74 @@ def spans(text: str, terms: Iterable[str]) -> list[Span]:
     wanted = frozenset(terms)
     if not wanted or not text:
         return []
-    folded = fold_with_offsets(text[:LOOKED_AT])
-    found: list[Span] = []
-    for match in _matcher(wanted).finditer(mainland(folded.text)):
-        if match.lastgroup != "latin":
-            found.append(match.span())
-        else:
-            found += _latin(match, wanted)
-    return _joined(folded.span(start, end) for start, end in found)
+    looked_at = text[:LOOKED_AT]
+    sought = _sought(wanted)
+    if sought.chinese and not strange_han().search(looked_at):
+        return _joined(sought.places(looked_at))
+    folded = fold_with_offsets(looked_at)
+    return _joined(folded.span(*span) for span in sought.places(folded.text))
+
+
+@dataclass(frozen=True, slots=True)
+class _Sought:
+    """What is looked for: ``words`` of Chinese alone (``chinese``), which need no pattern, or any terms.
+
+    ``taiwan``: the terms of Taiwan that may hold or hide a Chinese word of them.
+    """
+
+    terms: frozenset[str]
+    words: tuple[str, ...]
+    taiwan: tuple[str, ...]
+    chinese: bool
+
+    def places(self, text: str) -> list[Span]:
+        """Where the terms stand in folded text."""
+        if any(term in text for term in self.taiwan):
+            text = mainland(text)
+        return self._chinese(text) if self.chinese else self._mixed(text)
+
+    def _chinese(self, text: str) -> list[Span]:
+        """The first of two that overlap, the longer of two that begin together.
+
+        That is what a pattern of alternatives, the long ones first, would find.
+        """
+        found: list[Span] = []
+        for word in self.words:
+            at = text.find(word)
+            while at >= 0:
+                found.append((at, at + len(word)))
+                at = text.find(word, at + 1)
+        found.sort(key=lambda span: (span[0], -span[1]))
+        apart: list[Span] = []
+        end = 0
+        for span in found:
+            if span[0] >= end:
+                apart.append(span)
+                end = span[1]
+        return apart
+
+    def _mixed(self, text: str) -> list[Span]:
+        """Words of any script."""
+        found: list[Span] = []
+        for match in _matcher(self.terms).finditer(text):
+            found += _latin(match, self.terms) if match.lastgroup == "latin" else [match.span()]
+        return found
+
+
+@lru_cache(maxsize=256)
+def _sought(terms: frozenset[str]) -> _Sought:
+    """What has to be known of the terms to find them."""
+    words = _with_pieces({term for term in terms if _HAN_TERM.search(term)})
+    letters = frozenset("".join(words))
+    even = even_terms_of_taiwan().items()
+    taiwan = tuple(old for old, new in even if not letters.isdisjoint(old + new))
+    return _Sought(terms, tuple(words), taiwan, chinese=all(map(_ONLY_HAN.fullmatch, terms)))
+
+
+def _with_pieces(han: set[str]) -> set[str]:
+    """Chinese words, the words that they are made of, and what Taiwan calls them."""
+    found = {*han, *(piece for term in han for piece in pieces(term))}
+    return found | {taiwan for taiwan, mainland in terms_of_taiwan().items() if mainland in found}
 
 
 @lru_cache(maxsize=256)
@@ -38,9 +100,7 @@ def _matcher(terms: frozenset[str]) -> re.Pattern[str]:
     """
     together = {term for term in terms if " " in term}
     han = {term for term in terms - together if _HAN_TERM.search(term)}
-    han |= {piece for term in han for piece in pieces(term)}
-    han |= {taiwan for taiwan, mainland in terms_of_taiwan().items() if mainland in han}
-    longest_first = sorted(han, key=lambda term: (-len(term), term))
+    longest_first = sorted(_with_pieces(han), key=lambda term: (-len(term), term))
     choices = [rf"(?P<latin>{_LATIN})"]
     if longest_first:
         choices.append(f"(?P<han>{'|'.join(map(re.escape, longest_first))})")
@@ -123,6 +183,7 @@ def _best_start(text: str, marks: Sequence[Span], width: int) -> int:
     """Begin so that as many different words as possible come into view, and some text before the first of them."""
     best, best_worth = 0, 0
     last = 0
+    most = len({text[start:end] for start, end in marks})
     for index, (start, _) in enumerate(marks):
         last = max(last, index)
         while last + 1 < len(marks) and marks[last + 1][1] <= start + width:
@@ -130,6 +191,8 @@ def _best_start(text: str, marks: Sequence[Span], width: int) -> int:
         worth = len({text[a:b] for a, b in marks[index : min(last, index + 20) + 1]})
         if worth > best_worth:
             best, best_worth = start, worth
+            if worth == most:
+                break
     lead = max(0, min(best - width // 5, len(text) - width))
     for place in range(lead, min(best, lead + width // 5)):
         if text[place] in "。！？；\n.!?;":

@@ -155,7 +155,7 @@ def _han_tokens(run: str, at: int) -> Iterator[Token]:
     """Words of a run of Chinese. Taiwan's terms are put into the mainland's before words are cut for good."""
     taiwan = terms_of_taiwan()
     cut = _segmenter().tokenize(run, "default", False)
-    even = _even_terms_of_taiwan()
+    even = even_terms_of_taiwan()
     usual = "".join([even.get(word, word) for word, _, _ in cut])
     if usual != run:
         cut = _segmenter().tokenize(usual, "default", False)
@@ -169,14 +169,14 @@ def mainland(folded: str) -> str:
 
 
 @cache
-def _even_terms_of_taiwan() -> dict[str, str]:
+def even_terms_of_taiwan() -> dict[str, str]:
     """Those of the terms that are as long as the mainland's."""
     return {word: other for word, other in terms_of_taiwan().items() if len(word) == len(other)}
 
 
 @cache
 def _taiwan_pattern() -> re.Pattern[str]:
-    return re.compile("|".join(sorted(_even_terms_of_taiwan(), key=lambda word: (-len(word), word))))
+    return re.compile("|".join(sorted(even_terms_of_taiwan(), key=lambda word: (-len(word), word))))
 
 
 def _latin_tokens(run: str, start: int, end: int) -> Iterator[Token]:
@@ -308,7 +308,7 @@ def _words_of(run: str) -> list[str]:
     words = _segmenter().cut(run, False)
     if taiwan.keys().isdisjoint(words):
         return words
-    even = _even_terms_of_taiwan()
+    even = even_terms_of_taiwan()
     usual = "".join([even.get(word, word) for word in words])
     if usual != run:
         words = _segmenter().cut(usual, False)

@@ -8,7 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from search.fold import fold, strange_han
 from search.highlight import highlight, marked, markup, snippet, spans
+from search.text import HAN
 
 TEXT = st.text(st.sampled_from("学习資料庫网络<>&\"'aAbé ㍿①。") | st.characters(), max_size=80)
 TERMS = st.lists(
@@ -55,3 +57,20 @@ def test_a_snippet_shows_the_place_with_most_words() -> None:
     text = "网络。" + "无关的话。" * 80 + "这里讲数据库和网络的安全。" + "再说别的。" * 80
     pieces = snippet(text, ["数据库", "网络", "安全"], 60)
     assert [piece for piece, hit in pieces if hit] == ["数据库", "网络", "安全"]
+
+
+@given(
+    st.text("资料库网络学习的机计算", max_size=40), st.sets(st.text("资料库数据网络学习计算机", min_size=1, max_size=4))
+)
+def test_chinese_words_are_found_as_a_pattern_finds_them(text: str, terms: set[str]) -> None:
+    """Two ways: words alone are looked up one by one; beside a term that is none, a pattern finds all."""
+    assert spans(text, terms) == spans(text, {*terms, "@"})
+
+
+def test_every_character_that_becomes_chinese_is_known() -> None:
+    """So that a text without them needs no folding where Chinese is looked for."""
+    chinese = re.compile(f"[{HAN}]|^$")
+    others = (chr(code) for code in range(0x110000) if not 0xD800 <= code < 0xE000)
+    changed = [one for one in others if (folded := fold(one)) != one and chinese.search(folded)]
+    assert len(changed) > 4_000
+    assert [one for one in changed if not strange_han().fullmatch(one)] == []
