@@ -1,13 +1,13 @@
 """A plan → what is asked of an index, as a tree of clauses that every engine turns into its own queries."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from search import ways, weights
 from search.model import FACETS, Query, Sort
 from search.query import Phrase, Plan
-from search.stages import Stage
+from search.stages import Mode, Stage
 
 LEAST_SHARE = 0.3  # of the words of a question must occur
 LEAST_SOUNDS = 0.5  # of the pairs of syllables, where words were found nowhere
@@ -83,10 +83,22 @@ def matching(stage: Stage) -> Clause:
         wanted, unwanted = phrases(plan.phrases)
         return Mixed(must=(LIVE, *wanted), without=unwanted)
     if stage.mode == "strict":
-        return _with_extras(plan, must=tuple(_word(plan, word, alone=True) for word in plan.words))
+        return _strict(plan)
     if stage.mode == "spoken":
         return _spoken(plan)
-    return _loose(plan, by_sound=stage.mode == "forgiving")
+    return _loose(plan, stage.mode)
+
+
+def _strict(plan: Plan) -> Clause:
+    """Every word must occur, or the letters that were typed must be a title's."""
+    words = tuple(_word(plan, word, alone=True) for word in plan.words)
+    if plan.title_letters:
+        return _with_extras(plan, must=(Best((Mixed(must=words), _lettered(plan))),))
+    return _with_extras(plan, must=words)
+
+
+def _lettered(plan: Plan) -> Clause:
+    return Flat(AnyOf("complete", plan.title_letters), weights.WHOLE_TITLE)
 
 
 def _spoken(plan: Plan) -> Clause:
@@ -95,10 +107,11 @@ def _spoken(plan: Plan) -> Clause:
     return _with_extras(plan, must=said, should=tuple(_word(plan, word) for word in plan.words))
 
 
-def _loose(plan: Plan, *, by_sound: bool) -> Clause:
+def _loose(plan: Plan, mode: Mode) -> Clause:
     """Some of the words must occur, or one of them in the title; with a phrase, that suffices.
 
-    ``by_sound``: what sounds alike matches too, for words that were found nowhere.
+    wide: documents with every word come first. forgiving: what sounds alike matches too, for words that were found
+    nowhere.
     """
     words = tuple(_word(plan, word) for word in plan.words)
     weight = weights.SOUND_TYPED if plan.spoken else weights.SOUND
@@ -109,10 +122,16 @@ def _loose(plan: Plan, *, by_sound: bool) -> Clause:
     choices: list[Clause] = [Mixed(should=words, least=least)]
     if least > 1:
         choices.append(_titled(plan, words))
-    if by_sound and said:
+    if mode == "forgiving" and said:
         alike = max(1, round(len(said) * LEAST_SOUNDS))
         choices.append(Flat(Mixed(should=said, least=alike)))
-    return _with_extras(plan, must=(Best(tuple(choices)),), should=said)
+    if mode != "loose" and plan.title_sound:
+        choices.append(Flat(AnyOf("complete", (plan.title_sound,))))
+    if plan.title_letters:
+        choices.append(_lettered(plan))
+    every = tuple(_word(plan, word, alone=True) for word in plan.words) if mode == "wide" else ()
+    first = (Flat(Mixed(must=every), weights.EACH_OF_ALL * len(every)),) if every else ()
+    return _with_extras(plan, must=(Best(tuple(choices)),), should=(*said, *first))
 
 
 def _titled(plan: Plan, words: tuple[Clause, ...]) -> Clause:
@@ -128,12 +147,25 @@ def _with_extras(plan: Plan, *, must: tuple[Clause, ...] = (), should: tuple[Cla
         *(Term("words", word, weights.SMALL_WORD) for word in plan.small),
         *(Term("chars", char, weights.CHARACTER) for char in plan.chars),
         *(Together("words", pair, weights.PAIR) for pair in plan.pairs),
+        *_whole_title(plan),
     )
     return Mixed(must=(*must, *wanted), should=(*should, *extras), without=unwanted)
 
 
+def _whole_title(plan: Plan) -> Iterator[Clause]:
+    if plan.title:
+        yield Flat(AnyOf("complete", (plan.title,)), weights.WHOLE_TITLE)
+        yield Flat(AnyOf("complete", (plan.title_sound,)), weights.TITLE_SOUND)
+
+
 def _word(plan: Plan, word: str, *, alone: bool = False) -> Clause:
-    return _any(ways.of_word(plan, word, alone=alone))
+    """``alone``: a single character is found in any word, beside those that it was typed beside."""
+    beside = plan.beside.get(word, ()) if alone else ()
+    found = tuple(map(_way, ways.of_word(plan, word, alone=alone and not beside)))
+    if beside:
+        neighbours = Flat(Mixed(should=tuple(Term("sounds", pair) for pair in beside)))
+        found += (Mixed(must=(Term("chars", word, weights.CHARACTER), neighbours)),)
+    return Mixed(should=found)
 
 
 def _any(some: Iterable[ways.Way]) -> Clause:

@@ -138,11 +138,14 @@ class OneSearch:
 
     def _find(self) -> tuple[Clause, Mapping[str, Any], Facets]:
         """Try the stages in turn. Filters never change which one is taken, so that counts and totals agree."""
+        found = 0
         for stage in self._stages():
+            if stage.skipped(found):
+                continue
             self._stage = stage
             matching = asking.matching(stage)
-            page, facets, total = self._execute(matching)
-            if total:
+            page, facets, found = self._execute(matching)
+            if stage.taken(found):
                 break
         if self._query.pinned and self._query.sort == "relevance":
             matching = asking.pinned(matching, self._query.pinned)
@@ -161,7 +164,7 @@ class OneSearch:
         counted = {name: _counts(page, name) for name in free}
         counted |= {name: _counts(other, name) for name, other in zip(filtered, others, strict=False)}
         total = (others[-1] if self._filters else page)["hits"]["total"]["value"]
-        return page, {name: counted[name] for name in wanted}, page["hits"]["total"]["value"] or total
+        return page, {name: counted[name] for name in wanted}, total
 
     def _narrowed(self, matching: Clause, without: str = "") -> Clause:
         return asking.narrowed(matching, self._filters, self._query.hidden, without)

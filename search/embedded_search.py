@@ -81,11 +81,15 @@ class OneSearch:
 
     def _find(self) -> tuple[Clause, int, Addresses]:
         """Try the stages in turn. Filters never change which one is taken, so that counts and totals agree."""
+        found = 0
         for stage in stages(self._query, self):
+            if stage.skipped(found):
+                continue
             self._stage = stage
             matching = asking.matching(stage)
             total, hits = self._execute(matching)
-            if total or (self._filters and self._count_all(matching)):
+            found = self._count_all(matching) if self._filters and not stage.taken(total) else total
+            if stage.taken(found):
                 break
         if self._query.pinned and self._query.sort == "relevance":
             matching = asking.pinned(matching, self._query.pinned)

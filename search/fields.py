@@ -8,7 +8,7 @@ from hashlib import blake2b
 
 from search import pinyin, weights
 from search.model import Document, Passage
-from search.text import NO_WORDS, Analysis, analyse, subwords, tokens
+from search.text import NO_WORDS, Analysis, Token, analyse, subwords, tokens
 
 GAP = "\u2029"  # stands between texts, so that no phrase crosses them
 HEADS = ("title", "subjects", "people", "institution", "description")
@@ -17,6 +17,9 @@ KEY_SEPARATOR = "\x1f"
 MAX_LABEL = 200
 MAX_STARTS = 16
 MAX_UNITS = 12
+LEAST_UNITS = 2  # of a title that is asked for as a whole
+LEAST_LETTERS = 3  # of a title that is asked for by its pinyin or initials
+MOST_INITIALS = 4  # as many letters are rather initials than a word that is a title
 MAX_KEY = 40
 _TIE_BITS = 24
 _MOST = 2**39 - 1  # hundredths of a second (until the year 2144), or opens; what has no duration comes last
@@ -124,10 +127,25 @@ def completions(label: str) -> tuple[str, ...]:
 
     Keys of the beginning start with ``^``, the others with a dot.
     """
-    plain: list[str] = []  # as written, character by character
-    said: list[str] = []  # as spoken
+    plain, said, starts = _units(tokens(label))
+    firsts = [unit[0] for unit in said]
+    keys: dict[str, None] = {}
+    for at in starts[:MAX_STARTS]:
+        for form in (plain, said, firsts):
+            keys[_key(form, at)] = None
+    return tuple(keys)
+
+
+def _key(form: list[str], at: int = 0) -> str:
+    return "^."[at > 0] + "".join(form[at : at + MAX_UNITS])[:MAX_KEY]
+
+
+def _units(found: Iterable[Token]) -> tuple[list[str], list[str], list[int]]:
+    """(characters and Latin words as written, the same as spoken, where words begin among them)."""
+    plain: list[str] = []
+    said: list[str] = []
     starts: list[int] = []
-    for token in tokens(label):
+    for token in found:
         if token.han:
             starts += (len(plain) + at for at in _beginnings(token.text))
             spoken = pinyin.of_word(token.text)
@@ -138,13 +156,25 @@ def completions(label: str) -> tuple[str, ...]:
             starts.append(len(plain))
             plain.append(token.text)
             said.append(token.text)
-    firsts = [unit[0] for unit in said]
-    keys: dict[str, None] = {}
-    for at in starts[:MAX_STARTS]:
-        end = at + MAX_UNITS
-        for form in (plain, said, firsts):
-            keys["^."[at > 0] + "".join(form[at:end])[:MAX_KEY]] = None
-    return tuple(keys)
+    return plain, said, starts
+
+
+def whole_title(found: Iterable[Token]) -> tuple[str, str]:
+    """The keys by which `completions` knows a title that is all of these words: as written, and as spoken.
+
+    Of a title that is longer than a key, they are of its beginning. Empty where they could mean many titles: a single
+    character, or letters that may be anybody's initials.
+    """
+    plain, said, _ = _units(found)
+    written = _key(plain)
+    if len(plain) < LEAST_UNITS and len(written) <= MOST_INITIALS:
+        return "", ""
+    return written, _key(said)
+
+
+def lettered_title(letters: str) -> tuple[str, ...]:
+    """The keys by which `completions` knows titles that are, or end with, what these letters spell or abbreviate."""
+    return tuple(f"{mark}{letters[:MAX_KEY]}" for mark in "^.") if len(letters) >= LEAST_LETTERS else ()
 
 
 @lru_cache(maxsize=100_000)

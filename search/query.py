@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import NamedTuple
 
+from search.fields import whole_title
 from search.fold import fold
 from search.synonyms import Other, written
 from search.text import Token, lines, sounds, tokens
@@ -109,19 +110,27 @@ class Plan:
     """What to look for, independent of the engine.
 
     ``words``: each once, in order. ``small``: words that tell little (的, 什么) and only help to rank. ``pairs``:
-    neighbours among the words. ``chars``: their single Chinese characters. ``sounds``: pairs of their syllables.
-    ``letters``: Latin words that may be pinyin or initials. ``others``: what means the same, by word. ``loose``: a
-    whole question, of which not every word can be asked for. ``spoken``: typed in pinyin; ``words`` are then a guess,
-    ``sounds`` what was typed.
+    neighbours among the words. ``beside``: for words of one character that stand in a run of Chinese, the pairs of
+    syllables that they make with those beside them. ``chars``: single Chinese characters of the words. ``sounds``:
+    pairs of their syllables. ``letters``: Latin words that may be pinyin or initials. ``others``: what means the same,
+    by word. ``loose``: a whole question, of which not every word can be asked for. ``spoken``: typed in pinyin;
+    ``words`` are then a guess, ``sounds`` what was typed.
+
+    Keys of titles that are all of the query: ``title`` as it is written, ``title_sound`` as it is spoken,
+    ``title_letters`` by the pinyin or the initials that were typed.
     """
 
     words: tuple[str, ...] = ()
     small: tuple[str, ...] = ()
     pairs: tuple[tuple[str, str], ...] = ()
+    beside: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     chars: tuple[str, ...] = ()
     sounds: tuple[str, ...] = ()
     phrases: tuple[Phrase, ...] = ()
     letters: tuple[str, ...] = ()
+    title: str = ""
+    title_sound: str = ""
+    title_letters: tuple[str, ...] = ()
     filters: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     others: Mapping[str, tuple[Other, ...]] = field(default_factory=dict)
     loose: bool = False
@@ -227,15 +236,29 @@ def _plan(
     words = tuple(dict.fromkeys(token.text for token in telling))
     han = [token for token in telling if token.han]
     neighbours = pairwise(telling)
+    title, title_sound = whole_title(whole)
     return Plan(
         words=words,
         small=tuple(dict.fromkeys(token.text for token in whole if token.text not in words)),
         pairs=tuple(dict.fromkeys((left.text, right.text) for left, right in neighbours if left.text != right.text)),
+        beside=_beside(telling),
         chars=tuple(dict.fromkeys(char for token in han for char in token.text)),
         sounds=tuple(dict.fromkeys(sounds(telling))),
         phrases=phrases,
         letters=tuple(word for word in words if _LETTERS.fullmatch(word)),
+        title=title,
+        title_sound=title_sound,
         filters=filters,
         loose=asking or len(words) >= _WORDS_OF_A_SENTENCE,
         notices=notices,
     )
+
+
+def _beside(found: list[Token]) -> dict[str, tuple[str, ...]]:
+    pairs: dict[str, list[str]] = {}
+    for left, right in pairwise(found):
+        if left.han and right.han and left.end == right.start:
+            for token in (left, right):
+                if len(token.text) == 1:
+                    pairs.setdefault(token.text, []).extend(sounds((left, right))[len(left.text) - 1 :][:1])
+    return {char: tuple(dict.fromkeys(some)) for char, some in pairs.items()}

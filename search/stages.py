@@ -5,11 +5,13 @@ from dataclasses import dataclass, replace
 from typing import Literal, Protocol
 
 from search import spelling
+from search.fields import lettered_title
 from search.model import Query
 from search.query import MAX_CHARACTERS, Plan, understand
 from search.synonyms import Synonyms
 
-Mode = Literal["everything", "strict", "spoken", "loose", "forgiving"]
+Mode = Literal["everything", "strict", "spoken", "wide", "loose", "forgiving"]
+FEW = 5  # documents with every word; when there are fewer, those with some of the words follow them
 
 
 class Lookup(Protocol):
@@ -28,18 +30,27 @@ class Lookup(Protocol):
 class Stage:
     """One way to try a query.
 
-    everything: no words were given. strict: every word. spoken: every pair of syllables that was typed. loose: some of
-    the words. forgiving: some of the words, or what sounds like them. ``corrected`` is the query that is tried instead
-    of the typed one.
+    everything: no words were given. strict: every word. spoken: every pair of syllables that was typed. wide: every
+    word, then some of the words. loose: some of the words. forgiving: some of the words, or what sounds like them.
+    ``corrected`` is the query that is tried instead of the typed one. ``enough``: documents that it has to find.
     """
 
     plan: Plan
     mode: Mode
     corrected: str = ""
+    enough: int = 1
+
+    def taken(self, found: int) -> bool:
+        """Whether it is the one to answer with, having found so many documents."""
+        return found >= self.enough
+
+    def skipped(self, before: int) -> bool:
+        """Whether it need not be tried, the stage before having found so many documents."""
+        return self.mode == "wide" and not before
 
 
 def stages(query: Query, lookup: Lookup) -> Iterator[Stage]:
-    """The ways to try a query; the first one that finds something is taken, or else the last one. At most three."""
+    """The ways to try a query; the first one that finds enough is taken, or else the last one. At most three."""
     if query.exact or query.like:
         yield from _as_typed(query)
         return
@@ -53,7 +64,7 @@ def stages(query: Query, lookup: Lookup) -> Iterator[Stage]:
     elif plan.loose:
         yield Stage(plan, "loose", corrected)
     else:
-        yield Stage(plan, "strict", corrected)
+        yield from _strict(plan, corrected)
         meant = "" if corrected else spelling.homophones(query.text[:MAX_CHARACTERS], lookup.vocabulary)
         if meant:
             read = replace(understand(meant), notices=plan.notices)
@@ -70,8 +81,16 @@ def _as_typed(query: Query) -> Iterator[Stage]:
         yield Stage(plan, "everything")
         return
     if not (plan.loose or query.like):
-        yield Stage(plan, "strict")
+        yield from _strict(plan)
     yield Stage(plan, "loose")
+
+
+def _strict(plan: Plan, corrected: str = "") -> Iterator[Stage]:
+    """Every word; where few documents hold them all, those with some of the words come after them."""
+    several = len(plan.words) > 1
+    yield Stage(plan, "strict", corrected, enough=FEW if several else 1)
+    if several:
+        yield Stage(plan, "wide", corrected)
 
 
 def with_others(plan: Plan, synonyms: Synonyms) -> Plan:
@@ -91,4 +110,6 @@ def _written_out(text: str, lookup: Lookup) -> tuple[Plan, str]:
         return plan, ""
     meant = understand(written.text)
     said, spoken = written.sounds or meant.sounds, bool(written.sounds)
-    return replace(meant, sounds=said, spoken=spoken, notices=plan.notices), written.text
+    titles = lettered_title("".join(plan.letters)) if plan.letters == plan.words else ()
+    read = replace(meant, sounds=said, spoken=spoken, title_letters=titles, notices=plan.notices)
+    return read, written.text

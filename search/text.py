@@ -208,8 +208,18 @@ def subwords(word: str) -> tuple[str, ...]:
     if len(word) < 3:
         return ()
     taiwan = terms_of_taiwan()
-    found = _segmenter().cut_for_search(word, False)
+    found = [*_segmenter().cut_for_search(word, False), *_longer_inside(word)]
     return tuple(dict.fromkeys(taiwan.get(part, part) for part in found if 1 < len(part) < len(word)))
+
+
+def _longer_inside(word: str) -> Iterator[str]:
+    """Words of four characters and more inside a longer one, which the segmenter's own search mode leaves out."""
+    segmenter = _segmenter()
+    for length in range(4, len(word)):
+        for start in range(len(word) - length + 1):
+            part = word[start : start + length]
+            if segmenter.has_word(part) and segmenter.cut(part, False) == [part]:  # else it is a word's beginning
+                yield part
 
 
 @lru_cache(maxsize=20_000)

@@ -123,6 +123,8 @@ def test_words_inside_words() -> None:
     assert words("計算機網路") == words("计算机网络"), "Taiwan's terms are cut like the mainland's"
     assert {"计算机", "网络"} <= set(subwords("计算机网络"))
     assert subwords("网络") == ()
+    assert "伊丽莎白" in subwords("伊丽莎白港"), "words of four characters too"
+    assert "计算机网" not in subwords("计算机网络"), "no mere beginning of a word"
 
 
 @pytest.mark.parametrize(
