@@ -14,7 +14,7 @@ TAGS: dict[Locale, str] = {"zh": "zh-Hans", "en": "en"}
 VIEWS = ("standard", "elder")
 SIZES = ("normal", "large", "largest")  # in the elder view body type is 20, 24 and 30 px
 _YEAR = 365 * 86400
-_CHOICES: dict[str, tuple[str, ...]] = {"lang": LOCALES, "view": VIEWS, "size": SIZES}
+CHOICES: dict[str, tuple[str, ...]] = {"lang": LOCALES, "view": VIEWS, "size": SIZES}
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +33,7 @@ class Look:
 
 def look_of(request: Request) -> Look:
     """What the address asks for, else what the cookies remember, else Chinese in the standard view."""
-    chosen = {name: _choice(request, name, known) for name, known in _CHOICES.items()}
+    chosen = {name: _choice(request, name, known) for name, known in CHOICES.items()}
     locale: Locale = "en" if chosen["lang"] == "en" else "zh"
     elder = chosen["view"] == "elder"
     return Look(locale=locale, elder=elder, size=chosen["size"] if elder else "normal")
@@ -41,7 +41,7 @@ def look_of(request: Request) -> Look:
 
 def remember(request: Request, response: Response) -> None:
     """Keep for a year what the address asked for."""
-    for name, known in _CHOICES.items():
+    for name, known in CHOICES.items():
         value = request.query_params.get(name)
         if value in known:
             secure = request.url.scheme == "https"
@@ -50,7 +50,7 @@ def remember(request: Request, response: Response) -> None:
 
 def address(request: Request, **changes: str | None) -> str:
     """This page's address with some parameters changed; None takes one away. Choices of look are not carried on."""
-    kept = [(k, v) for k, v in request.query_params.multi_items() if k not in changes and k not in _CHOICES]
+    kept = [(k, v) for k, v in request.query_params.multi_items() if k not in changes and k not in CHOICES]
     pairs = kept + [(k, v) for k, v in changes.items() if v is not None]
     return f"{request.url.path}?{urlencode(pairs)}" if pairs else request.url.path
 

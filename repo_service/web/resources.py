@@ -15,6 +15,7 @@ from repo_service.services.records import FileView, JobView, Record
 from repo_service.services.related import related
 from repo_service.services.shelves import reviewed
 from repo_service.web import covers, describe, reading
+from repo_service.web.inside import inside
 from repo_service.web.view import page
 
 router = APIRouter(dependencies=[PUBLIC_ROUTE], include_in_schema=False)
@@ -30,7 +31,8 @@ def resource(request: Request, ctx: Ctx, actor: CurrentActor, resource_id: str) 
     shown = _stage(request, ctx, actor, record, stage, passages)
     if request.headers.get("hx-target") == "section#leaf":
         return page(request, "stage/leaf.html", record=record, play=record.playback, **shown)
-    if not record.can:
+    found = inside(request, ctx, actor, record)
+    if not record.can and not (found and found.degraded):
         opened(request, record.id)
     files = reading.downloads(record, desk=bool(record.can))
     return page(
@@ -47,6 +49,8 @@ def resource(request: Request, ctx: Ctx, actor: CurrentActor, resource_id: str) 
         citation=describe.citation(record, ctx.settings.public_url, ctx.clock()),
         linked_data=describe.linked_data(record, ctx.settings.public_url),
         alike=related(ctx, actor, resource_id, ALIKE) if record.state == "published" else [],
+        inside=found,
+        panel=bool(shown["lines"] or (passages and record.state == "published")),
         licence_url=describe.LICENCE_URLS.get(record.licence, ""),
         **shown,
     )
@@ -57,6 +61,13 @@ def steps(request: Request, ctx: Ctx, actor: CurrentActor, resource_id: str) -> 
     """The steps of ingest alone, asked for again and again while anything is under way."""
     record = catalog.record(ctx, actor, resource_id)
     return page(request, "parts/steps.html", headers={"Cache-Control": "no-store"}, record=record, work=work_of(record))
+
+
+@router.get("/resources/{resource_id}/places")
+def places(request: Request, ctx: Ctx, actor: CurrentActor, resource_id: str) -> Response:
+    """What is found inside the resource alone, asked for while somebody types."""
+    record = catalog.record(ctx, actor, resource_id)
+    return page(request, "parts/places.html", record=record, inside=inside(request, ctx, actor, record))
 
 
 def work_of(record: Record) -> list[tuple[FileView, list[JobView]]]:

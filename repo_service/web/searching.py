@@ -1,12 +1,11 @@
 """The search page: a plain GET form, facets that can be ticked, hits with their moments."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Annotated, get_args
+from typing import Annotated, Any, get_args
 from urllib.parse import urlencode
 
 from fastapi import APIRouter, Depends, Form, Request
-from markupsafe import Markup
 from pydantic import ValidationError
 from starlette.responses import RedirectResponse, Response
 
@@ -16,48 +15,46 @@ from repo_service.api.deps import clicked as count_click
 from repo_service.errors import Invalid
 from repo_service.services import saved
 from repo_service.services.clicks import ClickDraft
-from repo_service.services.finding import FacetValue, SearchPage, SearchRequest, offset_of, search
-from repo_service.services.hits import FoundPassage
-from repo_service.services.labels import WHY
+from repo_service.services.finding import SearchPage, SearchRequest, offset_of, search
+from repo_service.services.hits import HitView
 from repo_service.services.shelves import reviewed
+from repo_service.services.trees import narrowest
+from repo_service.web.facets import SHOWN, boxes
 from repo_service.web.home import KINDS
-from repo_service.web.look import look_of
-from repo_service.web.view import clock, page
+from repo_service.web.look import CHOICES, Locale, look_of
+from repo_service.web.moments import moment, parts_of
+from repo_service.web.view import page
+from repo_service.web.words import word
 from search.model import FACETS, Sort
 
 router = APIRouter(include_in_schema=False)
 SIGNED_IN = Depends(guard("account.use"))
 SORTS: tuple[Sort, ...] = get_args(Sort)
-SHOWN = ("media_kind", "kind", "institution_kind", "institution", "division", "subject", "duration", "captions",
-         "degree", "vocational", "level", "language", "licence", "downloadable", "year")  # fmt: skip
+QUICK = (("captions", "true"), ("downloadable", "true"))  # what many want, one press away on every screen
 PAGE = 10
 EXACT = "true"  # of the parameter `exact`: nothing is respelled
 LONGEST = 500  # characters of a query that are looked at
+_PASSING = frozenset({"cursor", "saved", *CHOICES})  # parameters that no other search takes over
 
 
 @dataclass(frozen=True, slots=True)
 class Chip:
-    """A chosen filter, and the address without it."""
+    """A filter, and the address without it where it is chosen, with it where it is not."""
 
     label: str
-    without: str
-
-
-@dataclass(frozen=True, slots=True)
-class Moment:
-    """A place in a hit: its mark is a time or a page."""
-
     url: str
-    kind: str
-    paged: bool
-    mark: str
-    text: Markup
+    facet: str = ""
+    count: int = 0
 
 
 @router.get("/search", dependencies=[PUBLIC_ROUTE])
 def results(request: Request, ctx: Ctx, actor: CurrentActor) -> Response:
     """The catalogue, narrowed by words and by facets."""
     asked = request_of(request)
+    with ctx.db.read() as session:
+        narrow = narrowest(session, asked.filters)
+    if narrow != asked.filters:  # the box of a branch goes out when one below it is ticked
+        return RedirectResponse(_address(request, narrow), 303)
     found = search(ctx, actor, asked)
     count_search(request, asked, found)
     chosen = [(name, value) for name, values in asked.filters.items() for value in values]
@@ -70,19 +67,38 @@ def results(request: Request, ctx: Ctx, actor: CurrentActor) -> Response:
         sort=asked.sort,
         sorts=SORTS,
         cursor=asked.cursor,
+        start=offset_of(asked) + 1,
         exact=asked.exact,
-        kept=[*chosen, *([("sort", asked.sort)] if asked.sort != "relevance" else [])],
+        kept=[*chosen, *([("sort", asked.sort)] if asked.sort != SORTS[0] else [])],
         chips=chips(request, found),
-        facets=[(name, found.facets[name]) for name in SHOWN if telling(found.facets.get(name, []))],
+        quick=quick(request, found),
+        cleared=_cleared(request, found),
+        boxes=boxes(ctx, found.facets, lambda name, value, below: _widened(request, found, name, value, below)),
         kinds=KINDS,
-        reviewed=reviewed(ctx, [hit.id for hit in found.hits]),
         feed=f"/search/feed.atom?{address}",
         address=address if asked.q or chosen else "",
         first=offset_of(asked) + 1 if asked.q and not chosen and asked.sort == "relevance" else 0,
         saved="saved" in request.query_params,
-        moments={hit.id: [moment(place) for place in hit.passages] for hit in found.hits},
-        why={hit.id: [WHY[name][asked.locale == "en"] for name in hit.why if name in WHY] for hit in found.hits},
+        **_told(ctx, found, asked.locale),
     )
+
+
+def _told(ctx: Ctx, found: SearchPage, locale: Locale) -> dict[str, Any]:
+    """What is said of each hit beside what the service says."""
+    return {
+        "reviewed": reviewed(ctx, [hit.id for hit in found.hits]),
+        "moments": {hit.id: [moment(place, hit.language) for place in hit.passages] for hit in found.hits},
+        "why": {hit.id: list(dict.fromkeys(_why(hit, locale))) for hit in found.hits},
+    }
+
+
+def _why(hit: HitView, locale: Locale) -> Iterator[str]:
+    """Where the words of a search stand; of what is inside, whether it is spoken, on slides or on pages."""
+    for name in hit.why:
+        if name == "passages" and hit.passages:
+            yield from (word(locale, "part", part) for part in parts_of(hit.passages))
+        else:
+            yield word(locale, "why", name)
 
 
 @router.post("/search/clicks", dependencies=[PUBLIC_ROUTE], status_code=204)
@@ -116,7 +132,7 @@ def request_of(request: Request) -> SearchRequest:
     """The search that an address stands for; what it does not understand, it leaves out."""
     given = request.query_params
     sort = next((one for one in SORTS if one == given.get("sort")), SORTS[0])
-    filters = {name: tuple(v for v in given.getlist(name) if v) for name in FACETS}
+    filters = {name: tuple(dict.fromkeys(v for v in given.getlist(name) if v)) for name in FACETS}
     return SearchRequest(
         q=given.get("q", "").strip()[:LONGEST],
         filters={name: values for name, values in filters.items() if values},
@@ -130,33 +146,63 @@ def request_of(request: Request) -> SearchRequest:
 
 def chips(request: Request, found: SearchPage) -> list[Chip]:
     """Each chosen filter with the address that takes it away, out of the words too where it was typed."""
-    typed = {(one.facet, value): one.text for one in found.typed_filters for value in one.values}
     return [
-        Chip(value.label, _without(request, name, value.value, typed.get((name, value.value), "")))
+        Chip(value.label, _without(request, found, name, {value.value}), name)
         for name in SHOWN
         for value in found.facets.get(name, [])
         if value.selected
     ]
 
 
-def telling(values: Sequence[FacetValue]) -> bool:
-    """Whether a facet helps to choose: there is more than one value, or one is chosen."""
-    return len(values) > 1 or any(value.selected for value in values)
-
-
-def moment(place: FoundPassage) -> Moment:
-    """A place as a link; a section of a text is reached by its anchor too, without scripts."""
-    anchor = f"#section-{place.page}" if place.kind == "section" and place.page else ""
-    at = clock(place.start) if place.start is not None else str(place.page or "")
-    return Moment(place.url + anchor, place.kind, place.page is not None, at, Markup(place.highlighted))  # noqa: S704 — escaped by the service
-
-
-def _without(request: Request, name: str, value: str, typed: str) -> str:
-    kept = [
-        pair
-        for pair in request.query_params.multi_items()
-        if pair != (name, value) and pair[0] not in ("cursor", "saved")
+def quick(request: Request, found: SearchPage) -> list[Chip]:
+    """Filters to choose by one press, where they would take some hits away and leave some."""
+    return [
+        Chip(value.label, _with(request, name, value.value), name, value.count)
+        for name, wanted in QUICK
+        for value in found.facets.get(name, [])
+        if value.value == wanted and not value.selected and 0 < value.count < found.total
     ]
-    if typed:
-        kept = [(one, " ".join(said.replace(typed, " ").split()) if one == "q" else said) for one, said in kept]
-    return f"/search?{urlencode(kept)}"
+
+
+def _pairs(request: Request) -> list[tuple[str, str]]:
+    return [(name, value) for name, value in request.query_params.multi_items() if value and name not in _PASSING]
+
+
+def _to(pairs: Iterable[tuple[str, str]]) -> str:
+    kept = urlencode([(name, value) for name, value in pairs if value])
+    return f"/search?{kept}" if kept else "/search"
+
+
+def _address(request: Request, filters: Mapping[str, Iterable[str]]) -> str:
+    """The same search with these filters for its own."""
+    chosen = [(name, value) for name, values in filters.items() for value in values]
+    return _to([*(pair for pair in _pairs(request) if pair[0] not in FACETS), *chosen])
+
+
+def _with(request: Request, name: str, value: str) -> str:
+    return _to([*_pairs(request), (name, value)])
+
+
+def _without(request: Request, found: SearchPage, name: str, values: Iterable[str]) -> str:
+    """Without some values of a facet, however they came there."""
+    away = {(name, value) for value in values}
+    typed = [one.text for one in found.typed_filters if one.facet == name and away & {(name, v) for v in one.values}]
+    return _to(_untyped([pair for pair in _pairs(request) if pair not in away], typed))
+
+
+def _widened(request: Request, found: SearchPage, name: str, value: str, below: Iterable[str]) -> str:
+    """With a branch of a tree in the place of those below it."""
+    kept = _without(request, found, name, below)
+    return f"{kept}{'&' if '?' in kept else '?'}{urlencode({name: value})}"
+
+
+def _cleared(request: Request, found: SearchPage) -> str:
+    """The same words without any filter."""
+    words = [pair for pair in _pairs(request) if pair[0] not in FACETS]
+    return _to(_untyped(words, [one.text for one in found.typed_filters]))
+
+
+def _untyped(pairs: list[tuple[str, str]], typed: Iterable[str]) -> list[tuple[str, str]]:
+    for text in typed:
+        pairs = [(one, " ".join(said.replace(text, " ").split()) if one == "q" else said) for one, said in pairs]
+    return pairs

@@ -104,6 +104,7 @@ def _environment(locale: Locale) -> Environment:
         "short_licence": words.short_licence,
         "label": partial(words.word, locale),
         "options": lambda table, values: [(value, words.word(locale, table, value)) for value in values],
+        "suggestion_kinds": {kind: words.word(locale, "suggestion", kind) for kind in words.SUGGESTION},
         "sentence": partial(messages.sentence, locale=locale),
     }
     return env

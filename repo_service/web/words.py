@@ -90,6 +90,22 @@ SORT = {
     "shortest": N_("Shortest"),
     "most_opened": N_("Most opened"),
 }
+PART = {
+    "speech": N_("captions"),
+    "slides": N_("slides"),
+    "pages": N_("pages"),
+    "sections": N_("text"),
+}
+SUGGESTION = {
+    "title": N_("Courseware"),
+    "course": N_("Courses"),
+    "collection": N_("Collections"),
+    "subject": N_("Subjects"),
+    "institution": N_("Institutions"),
+    "person": N_("People"),
+    "query": N_("Popular searches"),
+    "other": N_("Others"),
+}
 SCORE = {
     "title": N_("title"),
     "subjects": N_("subjects and keywords"),
@@ -115,6 +131,8 @@ TABLES = {
     "user_role": USER_ROLE,
     "action": ACTION,
     "sort": SORT,
+    "part": PART,
+    "suggestion": SUGGESTION,
     "score": SCORE,
 }
 

@@ -66,23 +66,6 @@ def test_it_plays_follows_and_goes_on_where_it_stopped(town: Town, visit: Visit)
     assert sorted(speeds) == ["0.5x", "0.75x", "1.25x", "1.5x", "1.75x", "1x", "2x"]
 
 
-def test_the_transcript_is_searched(town: Town, visit: Visit) -> None:
-    page = visit(f"/resources/{town.things['video']}")
-    page.fill("#transcript input", "薄膜")
-    expect(page.locator(".transcript li:visible")).to_have_count(1)
-    expect(page.locator(".transcript mark")).to_have_text("薄膜")
-
-
-def test_type_ahead_by_pinyin_and_arrows(town: Town, visit: Visit) -> None:
-    page = visit("/")
-    page.locator("#q").press_sequentially("jijiu")
-    expect(page.locator("[role=option]").first).to_be_visible()
-    page.keyboard.press("ArrowDown")
-    assert page.get_attribute("#q", "aria-activedescendant")
-    page.keyboard.press("Escape")
-    expect(page.locator("[role=listbox]")).to_be_hidden()
-
-
 def test_reading_a_page_with_its_text_layer(town: Town, visit: Visit) -> None:
     page = visit("/search?q=布洛芬")
     page.locator(".moments a").first.click()

@@ -139,7 +139,7 @@ def test_search_shows_moments_and_leads_to_the_second(library: Library) -> None:
     text = library.client().get("/search?q=实生苗").text
     assert f'href="/resources/{library.things["video"]}?t=10"' in text
     assert "<mark>" in text
-    assert "内容中有这些词" in text
+    assert "字幕中有这些词" in text
 
 
 def test_facets_are_a_form_that_works_alone(library: Library) -> None:

@@ -69,7 +69,7 @@ def test_what_is_quoted_negated_or_unknown_is_no_filter(library: Library) -> Non
 
 def test_a_typed_filter_is_a_chip_that_can_be_taken_away(library: Library) -> None:
     page = library.client().get("/search", params={"q": "嫁接 类型:视频", "lang": "zh"}).text
-    assert 'class="chip on" href="/search?q=%E5%AB%81%E6%8E%A5&amp;lang=zh">视频' in page
+    assert '<a class="chip on" href="/search?q=%E5%AB%81%E6%8E%A5"><span class="unseen">媒体</span>视频' in page
 
 
 def test_a_search_in_vain_shows_what_would_be_found(library: Library) -> None:

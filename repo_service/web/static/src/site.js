@@ -1,14 +1,16 @@
 // On every page: htmx (live parts), type-ahead over titles, and small comforts. Pages work without any of it.
 import "htmx.org/dist/htmx.esm.js";
 import { tellOpened } from "./lib/opened.js";
+import "./lib/results.js";
 import { typeAhead } from "./lib/typeahead.js";
 
 document.documentElement.dataset.js = "on";
 
 for (const input of document.querySelectorAll("[data-suggest]")) typeAhead(input);
 
-const hits = document.querySelector("[data-asked]");
-if (hits) tellOpened(hits);
+const listen = () => document.querySelectorAll("[data-asked]").forEach(tellOpened);
+listen();
+document.addEventListener("htmx:after:swap", listen); // results that took the place of others
 
 // "Copy" buttons: the text of the element that data-copy names.
 document.addEventListener("click", async (event) => {
@@ -24,8 +26,12 @@ document.addEventListener("submit", (event) => {
   if (question && !window.confirm(question)) event.preventDefault();
 });
 
-// Facets: a ticked box searches at once; its button is for those without scripts.
-document.addEventListener("change", (event) => {
-  const form = event.target.closest("form[data-live]");
-  if (form) form.requestSubmit();
+// "/" leads to the search box from everywhere; inside of fields it is a character like any other.
+document.addEventListener("keydown", (event) => {
+  if (event.key !== "/" || event.ctrlKey || event.metaKey || event.altKey || event.isComposing) return;
+  const box = document.querySelector("[data-suggest]");
+  if (!box || event.target.closest("input, select, textarea, [contenteditable]")) return;
+  event.preventDefault();
+  box.focus();
+  box.select();
 });

@@ -1,4 +1,6 @@
 // The text beside the thing: follows it, is searched, and its lines lead to their second or page.
+import { searchInside } from "./inside.js";
+
 const FOLD = (text) => text.normalize("NFKC").toLowerCase();
 
 export class Transcript {
@@ -7,21 +9,22 @@ export class Transcript {
   #lines;
   #current = null;
 
-  // panel: holds an input[type=search], an output and an ol whose links carry data-at (seconds or page).
+  // panel: holds input[type=search] and an ol.transcript whose links carry data-at (seconds or page).
   constructor(panel, go) {
     this.#panel = panel;
-    this.#list = panel.querySelector("ol");
+    this.#list = panel.querySelector("ol.transcript");
     this.#lines = [...this.#list.querySelectorAll("a[data-at]")];
     this.#current = this.#list.querySelector("a[aria-current]"); // marked by the server: only one line is, ever
-    this.#list.addEventListener("click", (event) => {
+    panel.addEventListener("click", (event) => {
       const line = event.target.closest("a[data-at]");
       if (!line || event.ctrlKey || event.metaKey || event.shiftKey) return;
       event.preventDefault();
       go(Number(line.dataset.at), line);
     });
-    const input = panel.querySelector("input");
-    input?.closest("form, .find")?.removeAttribute("hidden");
-    input?.addEventListener("input", () => this.#search(input.value));
+    searchInside(panel, (words) => this.#search(words));
+    const plain = panel.querySelector("div.find"); // what is not public is in no index: its lines are looked through
+    plain?.removeAttribute("hidden");
+    plain?.addEventListener("input", (event) => this.#search(event.target.value));
   }
 
   // Mark the line that is said or shown now; `at` in the unit of data-at.
