@@ -29,6 +29,7 @@ from repo_service.api import (
     media,
     resources,
     review,
+    saved,
     uploads,
 )
 from repo_service.api.answers import UUID
@@ -52,6 +53,7 @@ API = (
     collections.router,
     directory.router,
     accounts.router,
+    saved.router,
     media.router,
     feeds.router,
     health.router,

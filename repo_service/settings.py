@@ -37,6 +37,12 @@ class Settings(BaseSettings):
     sandbox: Literal["bubblewrap", "limits"] = Field(
         "bubblewrap", description="limits: only where bubblewrap is refused"
     )
+    mail_url: str = Field(
+        "",
+        description="Where mail is handed in, smtp://USER:PASSWORD@HOST:PORT?tls=starttls, ?tls=none, or smtps://; "
+        "empty: none is sent",
+    )
+    mail_from: str = Field("", description="Sender of mail, Xuehai <noreply@example.org>")
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field("INFO", description="Least level that is logged")
 
     @property

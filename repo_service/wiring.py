@@ -14,6 +14,7 @@ from repo_service.db import Database
 from repo_service.errors import Misconfigured
 from repo_service.queue.local import LocalQueue
 from repo_service.queue.port import JobQueue
+from repo_service.services import mail
 from repo_service.settings import Settings
 from repo_service.storage.local import LocalStore
 from repo_service.storage.port import ObjectStore
@@ -31,6 +32,7 @@ def build(settings: Settings, *, index_writer: bool = False, clock: Callable[[],
 
     Raises Misconfigured, naming what is supported, for a URL that no backend serves. Nothing is migrated here.
     """
+    mail.server_of(settings)
     settings.data_dir.mkdir(parents=True, exist_ok=True)
     return Context(
         settings=settings,

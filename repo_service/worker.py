@@ -17,13 +17,15 @@ import structlog
 
 from ingest import strays
 from repo_service.context import Context
-from repo_service.services import garbage, indexing, leases, upkeep
+from repo_service.services import digests, garbage, indexing, leases, upkeep
 from repo_service.services.jobs import INGEST, Pipeline
 from repo_service.services.processing import work_one
+from repo_service.web import letters
 
 POLL_SECONDS = 1.0
 AWAY_SECONDS = 5.0  # until the next try when something is away
 SWEEP_SECONDS = 3600.0  # between two walks through the object store
+MAIL_SECONDS = 60.0  # between two looks at what is to be mailed
 ROLE_SECONDS = 60.0  # a role is lost after so long without renewal
 STOP_SECONDS = 20.0  # for steps to hand their jobs back
 
@@ -107,6 +109,8 @@ class _Worker:
             name = f"{'heavy' if slot.heavy else 'light'} {number}"
             self._threads.append(self._thread(name, partial(self._look, slot), slot.bell))
             self._threads.append(self._thread(f"{name} listening", partial(self._listen, slot), slot.bell))
+        if reconcile and ctx.settings.mail_url:
+            self._threads.append(self._thread("mail", self._mail))
         if reconcile:
             self._threads += [self._thread("reconcile", self._reconcile), self._thread("sweep", self._sweep)]
 
@@ -201,6 +205,13 @@ class _Worker:
         if leases.take(self._ctx, leases.SWEEPER, self._name, SWEEP_SECONDS):
             self._tell(upkeep.sweep_once(self._ctx))
         self._stopping.wait(SWEEP_SECONDS)
+        return 0.0
+
+    def _mail(self) -> float:
+        sent = digests.send_due(self._ctx, letters.digest, stopping=self._stopping.is_set)
+        if sent:
+            _log.info("mailed", **sent)
+        self._stopping.wait(MAIL_SECONDS)
         return 0.0
 
     def _index(self) -> float:

@@ -24,6 +24,7 @@ OPEN_TO_OTHERS = ("/api/v1/", "/media/", "/openapi.json", "/search/feed.atom", "
 OWN_HEAD = ("/media/", "/files")  # these answer HEAD themselves
 BODY_BYTES = 2 * 2**20  # of anything but an upload
 UPLOADS = "/files"
+SECRET = (UPLOADS, "/search/digests")  # what follows is a secret
 _ID = re.compile(r"[A-Za-z0-9._-]{8,64}")
 _log = structlog.get_logger(__name__)
 
@@ -175,8 +176,8 @@ class _Exchange:
 
 
 def _loggable(path: str) -> str:
-    """The path without the secret of an upload's address."""
-    return f"{UPLOADS}/…" if path.startswith(f"{UPLOADS}/") and len(path) > len(UPLOADS) + 1 else path
+    """The path without the secret of the address of an upload, or of what ends mail."""
+    return next((f"{one}/…" for one in SECRET if path.startswith(f"{one}/") and len(path) > len(one) + 1), path)
 
 
 def _bounded(scope: Scope, receive: Receive) -> Receive:

@@ -11,7 +11,7 @@ from repo_service.models.catalogue import (
     Resource,
     Subject,
 )
-from repo_service.models.finding import OwnWord, SavedSearch, SearchPin, SynonymGroup
+from repo_service.models.finding import OwnWord, SavedSearch, SearchDigest, SearchPin, SynonymGroup
 from repo_service.models.ingest import Audit, Blob, Counter, Idempotency, IndexState, Job, Lease, Outbox, Upload
 from repo_service.models.people import ApiKey, Division, Institution, LoginAttempt, Membership, Session, User
 
@@ -40,6 +40,7 @@ __all__ = [
     "Resource",
     "SavedSearch",
     "SearchClick",
+    "SearchDigest",
     "SearchPin",
     "SearchTally",
     "Session",

@@ -55,3 +55,18 @@ class SavedSearch(Base):
     name: Mapped[str] = mapped_column(String(200))
     address: Mapped[str] = mapped_column(String(2000))  # the query string of the search
     created_at: Mapped[datetime]
+
+
+class SearchDigest(Base):
+    """Mail about what is new in a kept search; the row is there as long as it is wanted."""
+
+    __tablename__ = "search_digest"
+    saved_id: Mapped[str] = mapped_column(ForeignKey("saved_search.id", ondelete="CASCADE"), primary_key=True)
+    every: Mapped[str] = mapped_column(String(10))  # daily, weekly
+    language: Mapped[str] = mapped_column(String(2))
+    secret: Mapped[str] = mapped_column(String(64))
+    since: Mapped[datetime]  # what was published from here on has not been told yet
+    due_at: Mapped[datetime] = mapped_column(index=True)
+    sent_at: Mapped[datetime | None]
+    tries: Mapped[int]  # that failed since the last letter
+    error: Mapped[str] = mapped_column(String(40))  # the code of the last failure, empty when all is well

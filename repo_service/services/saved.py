@@ -1,20 +1,30 @@
 """Searches that a person keeps, to come back to or to follow as a feed."""
 
 from datetime import datetime
+from typing import Literal
 from urllib.parse import parse_qsl, urlencode
 
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 from sqlalchemy import func, select
 
 from repo_service.context import Context
 from repo_service.errors import Conflict, Invalid, NotFound
-from repo_service.models import SavedSearch
+from repo_service.models import SavedSearch, SearchDigest
 from repo_service.policy import Actor, require
 from search.model import FACETS
 
 MAX_SAVED = 100
 LONGEST = 2_000
 _KEPT = ("q", "exact", *FACETS)
+
+
+class DigestView(BaseModel):
+    """Mail about what is new in a kept search."""
+
+    every: Literal["daily", "weekly"]
+    next_at: datetime
+    sent_at: datetime | None = Field(description="When the last letter went")
+    error: str = Field(description="Code of the last failure, which is tried again; empty when all is well")
 
 
 class SavedView(BaseModel):
@@ -24,6 +34,7 @@ class SavedView(BaseModel):
     name: str
     url: str
     feed: str
+    digest: DigestView | None = Field(description="None: no mail is wanted")
     created_at: datetime
 
 
@@ -31,23 +42,44 @@ def listing(ctx: Context, actor: Actor) -> list[SavedView]:
     """One's own, the newest first."""
     require(actor, "account.use")
     with ctx.db.read() as session:
-        own = select(SavedSearch).where(SavedSearch.user_id == actor.id).order_by(SavedSearch.id.desc())
-        return [
-            SavedView(
-                id=row.id,
-                name=row.name,
-                url=f"/search?{row.address}",
-                feed=f"/search/feed.atom?{row.address}",
-                created_at=row.created_at,
-            )
-            for row in session.scalars(own)
-        ]
+        own = (
+            select(SavedSearch, SearchDigest)
+            .outerjoin(SearchDigest, SearchDigest.saved_id == SavedSearch.id)
+            .where(SavedSearch.user_id == actor.id)
+            .order_by(SavedSearch.id.desc())
+        )
+        return [_view(row, digest) for row, digest in session.execute(own)]
 
 
-def save(ctx: Context, actor: Actor, address: str, name: str = "") -> str:
+def one(ctx: Context, actor: Actor, saved_id: str) -> SavedView:
+    """One of one's own; NotFound."""
+    require(actor, "account.use")
+    with ctx.db.read() as session:
+        row = session.get(SavedSearch, saved_id)
+        if row is None or row.user_id != actor.id:
+            raise NotFound()
+        return _view(row, session.get(SearchDigest, saved_id))
+
+
+def _view(row: SavedSearch, digest: SearchDigest | None) -> SavedView:
+    told = None
+    if digest is not None:
+        every: Literal["daily", "weekly"] = "daily" if digest.every == "daily" else "weekly"
+        told = DigestView(every=every, next_at=digest.due_at, sent_at=digest.sent_at, error=digest.error)
+    return SavedView(
+        id=row.id,
+        name=row.name,
+        url=f"/search?{row.address}",
+        feed=f"/search/feed.atom?{row.address}",
+        digest=told,
+        created_at=row.created_at,
+    )
+
+
+def save(ctx: Context, actor: Actor, address: str, name: str = "") -> tuple[str, str]:
     """Keep the search of this query string; one that is kept already stays.
 
-    Answers the query string as it is kept: words and filters alone. Raises Invalid and Conflict.
+    Answers (id, the query string as it is kept: words and filters alone). Raises Invalid and Conflict.
     """
     require(actor, "account.use")
     pairs = [(key, value) for key, value in parse_qsl(address[:LONGEST]) if key in _KEPT]
@@ -63,7 +95,8 @@ def save(ctx: Context, actor: Actor, address: str, name: str = "") -> str:
             said = name.strip() or " · ".join(value for _, value in pairs)
             row = SavedSearch(user_id=actor.person, address=kept, name=said[:200], created_at=ctx.clock())
             session.add(row)
-    return kept
+            session.flush()
+        return row.id, kept
 
 
 def remove(ctx: Context, actor: Actor, saved_id: str) -> None:

@@ -4,14 +4,26 @@ from fastapi import APIRouter, Request
 from starlette.responses import RedirectResponse, Response
 
 from repo_service.api.errors import Problem
-from repo_service.web import asked, collecting, curating, desk, home, people, places, resources, reviewing, searching
+from repo_service.web import (
+    asked,
+    collecting,
+    curating,
+    desk,
+    digests,
+    home,
+    people,
+    places,
+    resources,
+    reviewing,
+    searching,
+)
 from repo_service.web.look import look_of
 from repo_service.web.messages import heading, sentence
 from repo_service.web.people import signing_in
 from repo_service.web.view import page
 
 router = APIRouter(include_in_schema=False)
-for part in (home, searching, asked, curating, desk, resources, places, collecting, reviewing, people):
+for part in (home, searching, digests, asked, curating, desk, resources, places, collecting, reviewing, people):
     router.include_router(part.router)
 
 

@@ -149,6 +149,7 @@ def _account(
         email=user.email,
         roles=roles,
         searches=kept,
+        mails=bool(ctx.settings.mail_url),
         saved=saved,
         errors=errors or {},
     )

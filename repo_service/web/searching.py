@@ -118,7 +118,8 @@ def click(
 @router.post("/search/saved", dependencies=[SIGNED_IN])
 def save(ctx: Ctx, actor: CurrentActor, address: Annotated[str, Form()] = "") -> Response:
     """Keep a search on one's account page."""
-    return RedirectResponse(f"/search?{saved.save(ctx, actor, address)}&saved=1", 303)
+    _, kept = saved.save(ctx, actor, address)
+    return RedirectResponse(f"/search?{kept}&saved=1", 303)
 
 
 @router.post("/search/saved/{saved_id}/remove", dependencies=[SIGNED_IN])

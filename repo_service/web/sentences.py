@@ -183,6 +183,13 @@ PROCESSING = {
     "disk_full": N_("The server has no room left for this step. The file is kept. Tell the operator."),
     "internal_error": N_("This step failed for a reason that nobody foresaw. The file is kept. Try again."),
 }
+MAIL = {
+    "mail_away": N_("The mail server did not answer. It is tried again by itself."),
+    "mail_sign_in": N_("The mail server did not let us in. It is tried again by itself; tell the operator."),
+    "mail_refused": N_("The mail server did not take the letter. Look whether your address is right."),
+    "mail_uncertain": N_("The line broke while the letter went out. It may have come; what is new comes again."),
+    "search_away": N_("Search was not whole just then. It is tried again by itself."),
+}
 HEADINGS = {
     400: N_("This address is not complete"),
     401: N_("Please sign in"),
@@ -197,4 +204,6 @@ HEADINGS = {
     503: N_("Back in a moment"),
 }
 
-ALL: dict[str, str] = GENERAL | ACCOUNTS | CATALOGUE | FIELDS | UPLOADS | KEEPING | IMPORT | INGEST | NOTES | PROCESSING
+ALL: dict[str, str] = (
+    GENERAL | ACCOUNTS | CATALOGUE | FIELDS | UPLOADS | KEEPING | IMPORT | INGEST | NOTES | PROCESSING | MAIL
+)

@@ -75,6 +75,11 @@ def page(
     return response
 
 
+def drawn(locale: Locale, template: str, **values: Any) -> str:
+    """A template outside of any request."""
+    return _environment(locale).get_template(template).render(**values)
+
+
 @cache
 def _environment(locale: Locale) -> Environment:
     env = Environment(
