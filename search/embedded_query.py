@@ -8,6 +8,7 @@ from tantivy import Query as Q
 
 from search.asking import AnyOf, Best, Clause, Flat, Mixed, Term, Together
 
+FEW_KEYS = 128
 WHY_BITS = {"title": 1, "description": 2, "subjects": 4, "people": 8, "institution": 16}
 
 
@@ -19,7 +20,7 @@ def build(schema: tantivy.Schema, clause: Clause) -> Q:
         case Together(field, terms, weight):
             return _weighed(Q.phrase_query(schema, field, list(terms)), weight)
         case AnyOf(field, keys):
-            return Q.term_set_query(schema, field, list(keys))
+            return _any_of(schema, field, keys)
         case Flat(inner, score):
             return Q.const_score_query(build(schema, inner), score)
         case Best(clauses):
@@ -28,6 +29,14 @@ def build(schema: tantivy.Schema, clause: Clause) -> Q:
             parts = ((Occur.Must, must), (Occur.Should, should), (Occur.MustNot, without))
             built = [(occur, build(schema, one)) for occur, some in parts for one in some]
             return Q.boolean_query(built, minimum_number_should_match=least or None)
+
+
+def _any_of(schema: tantivy.Schema, field: str, keys: Sequence[str]) -> Q:
+    """Few keys are looked up one by one; for many, one walk through all terms of the field costs less."""
+    if len(keys) > FEW_KEYS:
+        return Q.term_set_query(schema, field, list(keys))
+    terms = [Q.term_query(schema, field, key) for key in keys]
+    return terms[0] if len(terms) == 1 else Q.boolean_query([(Occur.Should, term) for term in terms])
 
 
 def _weighed(query: Q, weight: float) -> Q:

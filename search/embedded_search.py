@@ -180,20 +180,19 @@ class OneSearch:
     def _passages(self, ids: Sequence[str]) -> tuple[dict[str, tuple[PassageHit, ...]], dict[str, int]]:
         """The best passages of each hit, and how many there are.
 
-        Two executions for all hits; one more for each hit whose passages were crowded out by those of others.
+        One execution for all hits where they have few passages that match, else two, and one more for each hit whose
+        passages were crowded out by those of others.
         """
-        if not ids or not self._plan.asked or self._query.passages_per_hit < 1:
+        if not ids or not self._plan.asked or self._query.passages_per_hit < 1 or not self._places.num_docs:
             return {}, {}
         parents = {schema.parent_number(identity): identity for identity in ids}
         query = self._places_query(ids)
-        found = self._places.search(query, limit=PASSAGES_AT_ONCE, count=False)
-        counted = self._places.aggregate(query, {"n": {"terms": {"field": "parent_number", "size": len(ids)}}})
-        totals = {
-            parents[int(bucket["key"])]: int(bucket["doc_count"])
-            for bucket in counted["n"]["buckets"]
-            if int(bucket["key"]) in parents
-        }
-        grouped = self._group(found.hits, parents)
+        found = self._places.search(query, limit=PASSAGES_AT_ONCE)
+        grouped, totals = self._group(found.hits, parents)
+        if found_count(found) > len(found.hits):
+            counted = self._places.aggregate(query, {"n": {"terms": {"field": "parent_number", "size": len(ids)}}})
+            numbers = {int(bucket["key"]): int(bucket["doc_count"]) for bucket in counted["n"]["buckets"]}
+            totals = {parents[number]: total for number, total in numbers.items() if number in parents}
         for identity, total in totals.items():
             if len(grouped.get(identity, ())) < min(total, self._query.passages_per_hit):
                 own = self._places.search(self._places_query([identity]), limit=self._query.passages_per_hit)
@@ -206,17 +205,17 @@ class OneSearch:
     def _place_hits(self, hits: Addresses) -> tuple[PassageHit, ...]:
         return tuple(PassageHit(self._places.doc(address).to_dict()["id"][0], float(score)) for score, address in hits)
 
-    def _group(self, hits: Addresses, parents: Mapping[int, str]) -> dict[str, tuple[PassageHit, ...]]:
+    def _group(
+        self, hits: Addresses, parents: Mapping[int, str]
+    ) -> tuple[dict[str, tuple[PassageHit, ...]], dict[str, int]]:
+        """These passages by their document: the best ones, and how many they are."""
         addresses = [address for _, address in hits]
-        if not addresses:
-            return {}
-        numbers = self._places.fast_field_values("parent_number", addresses)
+        numbers = self._places.fast_field_values("parent_number", addresses) if addresses else []
         grouped: dict[str, list[tuple[Any, tantivy.DocAddress]]] = defaultdict(list)
         for hit, number in zip(hits, numbers, strict=True):
-            mine = grouped[parents[int(number or 0)]]
-            if len(mine) < self._query.passages_per_hit:
-                mine.append(hit)
-        return {identity: self._place_hits(mine) for identity, mine in grouped.items()}
+            grouped[parents[int(number or 0)]].append(hit)
+        best = {identity: self._place_hits(mine[: self._query.passages_per_hit]) for identity, mine in grouped.items()}
+        return best, {identity: len(mine) for identity, mine in grouped.items()}
 
     def _answer_within(self) -> Answer:
         """Passages of one document only: they are the hit's, as many as were asked for."""

@@ -26,13 +26,23 @@ class Generations:
 
     def __init__(self, root: Path) -> None:
         self.root = root
+        self._read: dict[Path, tuple[tuple[int, int], str]] = {}  # small files, each with the stamp that it had
 
     def live(self) -> str:
         """Name of the generation that answers; empty when there is none."""
         try:
-            return (self.root / _LIVE).read_text(encoding="ascii").strip()
+            return self._contents(self.root / _LIVE).strip()
         except FileNotFoundError:
             return ""
+
+    def _contents(self, path: Path) -> str:
+        """What a file holds that is only ever replaced: read again when another one lies in its place."""
+        status = os.stat(path)
+        stamp = status.st_mtime_ns, status.st_ino
+        held = self._read.get(path)
+        if held is None or held[0] != stamp:
+            held = self._read[path] = stamp, path.read_text(encoding="utf-8")
+        return held[1]
 
     def folder(self, name: str) -> Path:
         """Where a generation lies."""
@@ -52,7 +62,7 @@ class Generations:
     def about(self, name: str) -> tuple[int, bool]:
         """(schema version, complete) of a generation; (0, False) when that cannot be read."""
         try:
-            read = json.loads((self.root / name / _ABOUT).read_text(encoding="utf-8"))
+            read = json.loads(self._contents(self.root / name / _ABOUT))
             return int(read["schema"]), bool(read["complete"])
         except (OSError, ValueError, KeyError, TypeError):
             return 0, False

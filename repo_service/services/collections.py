@@ -184,7 +184,7 @@ def listing(
 
 def _listed(session: Session, row: Collection) -> CollectionSummary:
     public = [item.resource for item in row.items if item.resource.state == "published"]
-    pictures = thumbnails(session, {resource.id: resource.served_version for resource in public})
+    pictures = thumbnails(session, [resource.id for resource in public])
     first = next((pictures[resource.id] for resource in public if resource.id in pictures), None)
     return CollectionSummary(**_summary(row, len(public), first))
 

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from pydantic import BaseModel, Field
-from sqlalchemy import Connection, bindparam, func, select
+from sqlalchemy import Connection, bindparam, case, func, select
 
 from repo_service.models import Institution, Passage, Resource
 from repo_service.policy import Actor, can
@@ -19,14 +19,15 @@ SNIPPET = 140  # characters
 Place = tuple[str, str, int]  # file, step, ordinal of a passage
 Columns = Any  # a row of one of the statements below, by the names of its columns
 
-# Asked by id alone, and columns alone: for "published" SQLite would read the index of all that are, and a text may be
-# a book.
+_TEXT = func.substr(Resource.text, 1, LOOKED_AT + SNIPPET + 1)  # as far as it is looked at: it may be a book
+# Asked by id alone: for "published" SQLite would read the index of all that are.
 _CARDS = (
     select(
         *(Resource.id, Resource.external_id, Resource.state, Resource.served_version, Resource.title),
         *(Resource.description, Resource.media_kind, Resource.language, Resource.licence, Resource.kinds),
         *(Resource.subjects, Resource.level, Resource.year, Resource.duration, Resource.pages),
-        *(Resource.has_captions, Resource.published_at),
+        *(Resource.has_captions, Resource.published_at, records.PICTURE.label("picture")),
+        case((Resource.description == "", _TEXT), else_="").label("text"),
         Institution.slug.label("institution"),
         Institution.name.label("institution_name"),
         Institution.kind.label("institution_kind"),
@@ -34,9 +35,7 @@ _CARDS = (
     .join_from(Resource, Institution)
     .where(Resource.id.in_(bindparam("ids", expanding=True)))
 )
-_TEXTS = select(Resource.id, func.substr(Resource.text, 1, LOOKED_AT + SNIPPET + 1)).where(
-    Resource.id.in_(bindparam("ids", expanding=True))
-)
+_TEXTS = select(Resource.id, _TEXT).where(Resource.id.in_(bindparam("ids", expanding=True)))
 _PLACES = select(
     *(Passage.id, Passage.resource_id, Passage.version, Passage.file_id, Passage.step, Passage.ordinal),
     *(Passage.kind, Passage.text, Passage.notes, Passage.start, Passage.end, Passage.page, Passage.heading),
@@ -100,7 +99,6 @@ def hits_of(connection: Connection, actor: Actor, answer: Answer, pinned: Sequen
     rows = connection.execute(_CARDS, {"ids": [hit.id for hit in answer.hits]}).all()
     visible = {row.id: row for row in rows if row.state == "published"}
     shown = [hit for hit in answer.hits if hit.id in visible]
-    pictures = records.thumbnails(connection, {identity: row.served_version for identity, row in visible.items()})
     places = _passages(connection, shown, visible)
     snippets = _snippets(connection, visible.values(), answer.terms)
     return [
@@ -108,7 +106,6 @@ def hits_of(connection: Connection, actor: Actor, answer: Answer, pinned: Sequen
             visible[hit.id],
             hit,
             answer.terms,
-            pictures.get(hit.id),
             snippets[hit.id],
             [places[found.id] for found in hit.passages if found.id in places],
             pinned=hit.id in pinned,
@@ -121,7 +118,6 @@ def _hit(
     row: Columns,
     hit: Hit,
     terms: Sequence[str],
-    picture: str | None,
     shown: str,
     places: Sequence[SearchPassage],
     *,
@@ -149,7 +145,7 @@ def _hit(
         pages=row.pages,
         has_captions=row.has_captions,
         published_at=row.published_at.isoformat() if row.published_at else None,
-        thumbnail_url=picture,
+        thumbnail_url=records.address_of(row.id, row.served_version, row.picture) if row.picture else None,
         url=f"/resources/{row.id}",
         passages=[_passage(row.id, place, terms) for place in places],
         passages_total=hit.passages_total,
@@ -160,23 +156,25 @@ def _hit(
 def _snippets(connection: Connection, rows: Iterable[Columns], terms: Sequence[str]) -> dict[str, str]:
     """By resource, the telling part of its description, or of its text when only that holds the words.
 
-    Texts are read where the description does not suffice, as far as words are marked in them.
+    Texts are read where they are needed.
     """
     found: dict[str, str] = {}
     others: dict[str, str] = {}
     for row in rows:
-        pieces = snippet(row.description, terms, SNIPPET)
-        if any(hit for _, hit in pieces):
-            found[row.id] = markup(pieces)
-        else:
+        pieces = snippet(row.description or row.text, terms, SNIPPET)
+        if row.description and not _telling(pieces):
             others[row.id] = row.description
+        else:
+            found[row.id] = markup(pieces)
     texts = connection.execute(_TEXTS, {"ids": list(others)}) if others else ()
     for identity, text in texts:
         pieces = snippet(text, terms, SNIPPET)
-        if not any(hit for _, hit in pieces):
-            pieces = snippet(others[identity] or text, (), SNIPPET)
-        found[identity] = markup(pieces)
+        found[identity] = markup(pieces if _telling(pieces) else snippet(others[identity], (), SNIPPET))
     return found
+
+
+def _telling(pieces: Iterable[tuple[str, bool]]) -> bool:
+    return any(hit for _, hit in pieces)
 
 
 def _passage(resource_id: str, place: SearchPassage, terms: Sequence[str]) -> FoundPassage:

@@ -6,7 +6,7 @@ from typing import Any
 from urllib.parse import quote
 
 from pydantic import BaseModel, Field
-from sqlalchemy import Connection, bindparam, select
+from sqlalchemy import bindparam, case, select
 from sqlalchemy.orm import Session
 
 from repo_service.models import File, Job, Resource, Subject
@@ -16,10 +16,20 @@ from repo_service.services.workflow import possible
 from repo_service.vocab import DOWNLOADABLE
 
 PICTURES = ("thumbnail", "poster", "cover")  # for cards, best first
-_PICTURES = select(File.id, File.resource_id, File.version, File.role, File.path).where(
-    File.resource_id.in_(bindparam("ids", expanding=True)),
-    File.role.in_(PICTURES),
-    File.media_type.startswith("image/"),
+PICTURE = (  # the path of the best picture of a resource, inside a statement about resources
+    select(File.path)
+    .where(
+        File.resource_id == Resource.id,
+        File.version == Resource.served_version,
+        File.role.in_(PICTURES),
+        File.media_type.startswith("image/"),
+    )
+    .order_by(case({role: place for place, role in enumerate(PICTURES)}, value=File.role), File.id)
+    .limit(1)
+    .scalar_subquery()
+)
+_PICTURES = select(Resource.id, Resource.served_version, PICTURE).where(
+    Resource.id.in_(bindparam("ids", expanding=True))
 )
 
 
@@ -186,31 +196,26 @@ def summaries(session: Session, resources: Sequence[Resource]) -> list[Summary]:
     given = _grouped(
         session.scalars(select(File).where(File.resource_id.in_(versions), File.source_id.is_(None))), versions
     )
-    pictures = thumbnails(session, {resource.id: resource.served_version for resource in resources})
+    pictures = thumbnails(session, versions)
     return [
         Summary(**_fields(resource, jobs[resource.id], given[resource.id], pictures.get(resource.id)))
         for resource in resources
     ]
 
 
-def thumbnails(session: Session | Connection, served: Mapping[str, int]) -> dict[str, str]:
-    """The address of a picture for the card of each resource that has one. ``served``: the version of each."""
-    if not served:
-        return {}
-    rows = [row for row in session.execute(_PICTURES, {"ids": list(served)}) if row.version == served[row.resource_id]]
-    rows.sort(key=lambda row: (PICTURES.index(row.role), row.id))
-    found: dict[str, str] = {}
-    for row in rows:
-        found.setdefault(row.resource_id, _address(row.resource_id, row.version, row.path))
-    return found
+def thumbnails(session: Session, ids: Iterable[str]) -> dict[str, str]:
+    """The address of a picture for the card of each of these resources that has one."""
+    rows = session.execute(_PICTURES, {"ids": list(ids)})
+    return {identity: address_of(identity, version, path) for identity, version, path in rows if path}
 
 
 def media_url(file: File) -> str:
     """The stable address of a file's bytes."""
-    return _address(file.resource_id, file.version, file.path)
+    return address_of(file.resource_id, file.version, file.path)
 
 
-def _address(resource_id: str, version: int, path: str) -> str:
+def address_of(resource_id: str, version: int, path: str) -> str:
+    """The same of a file that is known by its path alone."""
     return f"/media/{resource_id}/{version}/{quote(path)}"
 
 

@@ -16,7 +16,7 @@ from tests.search.test_finding import add_cues, find, publish, school
 
 __all__ = ["school"]  # a fixture
 GROWING = ("resource", "file", "passage", "job")  # tables with a row for each resource or more
-MOST = 8  # statements of a search: cards, pictures, passages and those that follow, texts, names of three facets
+MOST = 7  # statements of a search: cards, passages and those that follow, texts, names of three facets
 
 
 @contextmanager
