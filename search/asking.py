@@ -199,9 +199,13 @@ def _phrase(phrase: Phrase) -> Clause:
 
 
 def narrowed(
-    clause: Clause, chosen: Mapping[str, Sequence[str]], hidden: Sequence[str] = (), without: str = ""
+    clause: Clause,
+    chosen: Mapping[str, Sequence[str]],
+    hidden: Sequence[str] = (),
+    without: str = "",
+    among: Sequence[str] = (),
 ) -> Clause:
-    """What matches of these facets' values, any of each, and is not hidden.
+    """What matches of these facets' values, any of each, is one of ``among`` if there are any, and is not hidden.
 
     ``without`` names a facet whose own filter does not count.
     """
@@ -210,6 +214,8 @@ def narrowed(
         for name, values in chosen.items()
         if name in FACETS and values and name != without
     )
+    if among:
+        kept = (*kept, Flat(AnyOf("id", tuple(among))))
     unwanted = (AnyOf("id", tuple(hidden)),) if hidden else ()
     return Mixed(must=(clause, *kept), without=unwanted) if kept or unwanted else clause
 

@@ -167,7 +167,8 @@ class OneSearch:
         return page, {name: counted[name] for name in wanted}, total
 
     def _narrowed(self, matching: Clause, without: str = "") -> Clause:
-        return asking.narrowed(matching, self._filters, self._query.hidden, without)
+        query = self._query
+        return asking.narrowed(matching, self._filters, query.hidden, without, query.among)
 
     def _hits(self, found: Sequence[Mapping[str, Any]]) -> tuple[Hit, ...]:
         ranked = asking.order(self._query, self._plan) == "relevance"

@@ -131,7 +131,8 @@ class OneSearch:
         return str(self._searcher.doc(address).to_dict()["id"][0])
 
     def _narrowed(self, matching: Clause, without: str = "") -> Q:
-        return build(self._schema, asking.narrowed(matching, self._filters, self._query.hidden, without))
+        query = self._query
+        return build(self._schema, asking.narrowed(matching, self._filters, query.hidden, without, query.among))
 
     def _facets(self, matching: Clause) -> dict[str, tuple[tuple[str, int], ...]]:
         """Counts that ignore the facet's own filter: one execution for the free facets, one for each filtered one."""

@@ -8,6 +8,7 @@ from search.model import ScorePart
 Score = Callable[[Clause], float]  # what a clause alone gives to the document; 0 when it does not match
 FACTOR = "factor"  # the part of quality, freshness and opens
 PLACED = "placed"  # the part of what is there without any term: a pin
+MEANING = "meaning"  # the part of how near the meaning of a question is
 
 
 def parts(clause: Clause, score: Score, whole: float) -> tuple[ScorePart, ...]:

@@ -78,7 +78,8 @@ class Query:
 
     ``exact``: words as they were typed, nothing is respelled and nothing means the same. ``like``: some of the words
     suffice, as for texts that are alike. ``pinned`` come first by relevance, in this order, whether words match or not
-    (filters do hold); ``hidden`` never come. ``explain`` names a document whose score is to be explained.
+    (filters do hold); ``hidden`` never come. ``among``: only these, where any are named. ``explain`` names a document
+    whose score is to be explained.
     """
 
     text: str = ""
@@ -93,6 +94,7 @@ class Query:
     like: bool = False
     pinned: tuple[str, ...] = ()
     hidden: tuple[str, ...] = ()
+    among: tuple[str, ...] = ()
     explain: str = ""
     synonyms: Synonyms = field(default_factory=curated)
 

@@ -18,6 +18,7 @@ DESCRIPTION = 0.1
 SOUND = 0.5  # a pair of syllables, once not every word is asked for: forgives homophones
 SOUND_TYPED = 1.2  # the same, when the query was typed in pinyin
 PASSAGE_CHARACTER = 0.3
+MEANING = 0.4  # of the best score by words, for what is nearest to a question; the farthest gets nothing
 
 QUALITY = 0.05  # a complete record counts at most so much more (factor 1.05)
 OPENS = 0.03  # a record that was opened often counts at most so much more

