@@ -13,7 +13,7 @@ export function searchInside(panel, failed) {
 
   const show = (words, html) => {
     places.innerHTML = html; // drawn by the server, every text in it escaped
-    panel.querySelector(".whole").hidden = html !== "";
+    panel.querySelector(".whole").hidden = html !== "" && !places.querySelector(".warn");
     const address = new URL(location.href);
     for (const [name, value] of [["q", html && words], ["order", html && order !== "worth" && order]]) {
       if (value) address.searchParams.set(name, value);
