@@ -7,7 +7,7 @@ import tantivy
 from search.fields import HEADS, Fields, PassageFields, filled, orders, weight
 from search.model import FACETS, Document, Tombstone
 
-VERSION = 3  # raise with every change here or in the analysis: older indexes are rebuilt
+VERSION = 4  # raise with every change here or in the analysis: older indexes are rebuilt
 
 VOCABULARY = ("sound", "initials")
 

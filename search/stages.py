@@ -64,7 +64,7 @@ def stages(query: Query, lookup: Lookup) -> Iterator[Stage]:
     elif plan.loose:
         yield Stage(plan, "loose", corrected)
     else:
-        yield from _strict(plan, corrected)
+        yield from _strict(query, plan, corrected)
         meant = "" if corrected else spelling.homophones(query.text[:MAX_CHARACTERS], lookup.vocabulary)
         if meant:
             read = replace(understand(meant), notices=plan.notices)
@@ -81,13 +81,16 @@ def _as_typed(query: Query) -> Iterator[Stage]:
         yield Stage(plan, "everything")
         return
     if not (plan.loose or query.like):
-        yield from _strict(plan)
+        yield from _strict(query, plan)
     yield Stage(plan, "loose")
 
 
-def _strict(plan: Plan, corrected: str = "") -> Iterator[Stage]:
-    """Every word; where few documents hold them all, those with some of the words come after them."""
-    several = len(plan.words) > 1
+def _strict(query: Query, plan: Plan, corrected: str = "") -> Iterator[Stage]:
+    """Every word; where few documents hold them all, those with some of the words come after them.
+
+    Only in order of relevance: in any other they would come between them.
+    """
+    several = len(plan.words) > 1 and query.sort == "relevance"
     yield Stage(plan, "strict", corrected, enough=FEW if several else 1)
     if several:
         yield Stage(plan, "wide", corrected)

@@ -225,15 +225,12 @@ def _longer_inside(word: str) -> Iterator[str]:
 @lru_cache(maxsize=20_000)
 def pieces(word: str) -> tuple[str, ...]:
     """A long word as shorter ones, side by side: 计算机网络 → 计算机, 网络; empty when it cannot be cut so."""
-    found: list[str] = []
-    at = 0
-    while at < len(word):
-        starting = [part for part in subwords(word) if word.startswith(part, at)]
-        if not starting:
-            return ()
-        found.append(max(starting, key=len))
-        at += len(found[-1])
-    return tuple(found)
+    best: list[tuple[str, ...] | None] = [()] + [None] * len(word)
+    for end in range(2, len(word) + 1):
+        heads = ((best[end - len(part)], part) for part in subwords(word) if word.endswith(part, 0, end))
+        cuts = [(*head, part) for head, part in heads if head is not None]
+        best[end] = min(cuts, key=len, default=None)
+    return best[-1] or ()
 
 
 def sounds(found: Iterable[Token]) -> list[str]:

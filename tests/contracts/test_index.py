@@ -104,6 +104,9 @@ def ids(index: SearchIndex, text: str, **asked: object) -> list[str]:
         ("jisuanji", ["a"]),
         ("taiji quan", ["c"]),
         ("tjq", ["c"]),
+        ("tjqessss", ["c"]),
+        ("taijiquanershisishi", ["c"]),
+        ("太级泉二十四式", ["c"]),
         ("太级拳", ["c"]),
         ("王老师", ["a"]),
         ("title:太极拳", ["c"]),
@@ -118,7 +121,8 @@ def test_finds(filled: SearchIndex, typed: str, found: list[str]) -> None:
 
 
 def test_every_word_first_then_some(filled: SearchIndex) -> None:
-    assert ids(filled, "路由 索引") == ["b"]
+    assert ids(filled, "路由 索引") == ["b", "a"]
+    assert ids(filled, "路由 索引", sort="newest") == ["b"], "in another order, some of the words would come first"
     assert set(ids(filled, "路由 太极拳")) == {"a", "b", "c"}
 
 
