@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from search.embedded import EmbeddedIndex
-from tests.search import judged, known, lucene
+from tests.search import judged, known, lucene, moments, typed
 from tests.search.judged import JudgedSet
 from tests.servers.base import Missing
 
@@ -22,14 +22,19 @@ def groups(data: Path, every: int = 1) -> Iterator[dict[str, JudgedSet]]:
     """Sets that are asked of the same documents: each n-th CMRC question, straight and bent, and known items."""
     cmrc = judged.cmrc(data)
     slip = judged.slips(cmrc.documents)
-    asked = {"question": judged.bent(cmrc, str, every), "keywords": judged.bent(cmrc, judged.keywords, every)}
+    asked = {
+        "question": judged.bent(cmrc, str, every),
+        "keywords": judged.bent(cmrc, judged.keywords, every),
+        "few words": judged.bent(cmrc, typed.few_words, every),
+    }
     bends = {
         "Traditional": judged.traditional,
         "homophone slip": slip,
         "pinyin letters": judged.pinyin_letters,
     }
     more = {f"{name}, {way}": judged.bent(some, bend) for name, some in asked.items() for way, bend in bends.items()}
-    yield asked | more
+    cut = {"short words": typed.short_words, "vague words": typed.vague_words}
+    yield asked | more | {name: judged.bent(cmrc, bend, every) for name, bend in cut.items()}
     written = tuple(map(judged.in_traditional, cmrc.documents))
     yield {
         f"{name} on Traditional articles": JudgedSet(written, some.questions, some.answers)
@@ -47,7 +52,18 @@ def ours(data: Path, every: int = 1) -> dict[str, float]:
             index.rebuild(next(iter(sets.values())).documents)
             found |= {name: round(judged.measure(index, some).mrr, 4) for name, some in sets.items()}
             index.close()
-    return found
+    return found | sentences(data)
+
+
+def sentences(data: Path) -> dict[str, float]:
+    """The right sentence of the right lecture: in the first hit, and MRR@3."""
+    lectures = moments.captions(data)
+    with tempfile.TemporaryDirectory() as folder:
+        index = EmbeddedIndex(Path(folder), writer=True)
+        index.rebuild(lectures)
+        found = moments.measure(index, moments.moments(lectures))
+        index.close()
+    return {"said sentence, first hit": round(found.first, 4), "said sentence, MRR@3": round(found.mrr, 4)}
 
 
 def peers(data: Path, every: int = 1) -> dict[str, dict[str, float]]:

@@ -11,10 +11,8 @@ from functools import cache
 from pathlib import Path
 
 import opencc
-import pysubs2
 from pypinyin import lazy_pinyin
 
-from search import passages
 from search.model import Document, Passage, Query
 from search.port import SearchIndex
 from search.query import understand
@@ -65,21 +63,6 @@ def paragraphs(document: Document) -> tuple[Passage, ...]:
     """The sentences of a document as its passages."""
     sentences = [sentence for sentence in document.text.split("。") if sentence]
     return tuple(Passage(f"{document.id}-{n}", "section", sentence) for n, sentence in enumerate(sentences))
-
-
-def captions(data: Path) -> tuple[Document, ...]:
-    """A real course: each file of captions a document, its cues joined to sentences."""
-    files = sorted((data / "subtitles" / "hf-course").glob("*/*.srt"))
-    return tuple(Document(f"{file.parent.name}/{file.stem}", 1, file.stem, passages=_cues(file)) for file in files)
-
-
-def _cues(file: Path) -> tuple[Passage, ...]:
-    lines = pysubs2.load(str(file), encoding="utf-8")
-    cues = (
-        Passage(f"{file.stem}-{n}", "cue", line.plaintext.replace("\n", " "), line.start / 1000, line.end / 1000)
-        for n, line in enumerate(lines)
-    )
-    return tuple(passages.sentences(cues))
 
 
 def measure(index: SearchIndex, judged: JudgedSet, bend: Bend = str, every: int = 1) -> Figures:
