@@ -7,22 +7,14 @@ from typing import Any
 from pydantic import Field, ValidationError
 
 from repo_service.services.drafts import Line, ResourceChanges, Title
-from repo_service.services.exchange_rows import Row
+from repo_service.services.exchange_rows import NAMES, Row
 
-NAMES: Mapping[str, str] = {
-    "id": "external_id",
-    "people": "creators",
-    "authors": "creators",
-    "author": "creators",
-    "teachers": "creators",
-    "kind": "kinds",
-    "subject": "subjects",
-    "license": "licence",
-}
 SHORTEST_YEAR, LONGEST_YEAR, REPUBLIC = 1, 200, 1911  # 民國 years, as catalogues of Taiwan have them
 _LISTS = frozenset({"kinds", "subjects", "keywords", "creators"})
 _FLAGS = frozenset({"degree", "vocational"})
 _LINES = frozenset({"external_id", "title", "language", "licence", "level"})
+_TEXTS = frozenset({"description", "text"})
+_CONTROLS = dict.fromkeys(code for code in (*range(0x20), 0x7F) if chr(code) not in "\t\n\r")
 _YES = frozenset({"true", "1", "yes", "y", "是"})
 _NO = frozenset({"false", "0", "no", "n", "否", ""})
 LONGEST_BEGINNING = 40  # characters
@@ -63,12 +55,27 @@ def record_of(row: Row, ignored: set[str]) -> dict[str, Any]:
             ignored.add(name[:80])
     if named.get("title") == "":
         named["title"] = _beginning(named)
+    given = {name: value for name, value in named.items() if value is not None}
     try:
-        checked: ImportedRecord = _validate({name: value for name, value in named.items() if value is not None})
+        checked = _validated(given)
     except ValidationError as error:
         raise _bad(error) from None
     values = checked.__dict__
     return {name: values[name] for name in named}  # what was named as nothing takes its default
+
+
+def _validated(given: dict[str, Any]) -> ImportedRecord:
+    """By the rules of the API; long texts are freed of stray control characters, which say nothing, only at need."""
+    try:
+        return _validate(given)  # type: ignore[no-any-return]
+    except ValidationError:
+        clean = {
+            name: value.translate(_CONTROLS) if name in _TEXTS and isinstance(value, str) else value
+            for name, value in given.items()
+        }
+        if clean == given:
+            raise
+        return _validate(clean)  # type: ignore[no-any-return]
 
 
 def _plain(name: str, value: Any) -> Any:

@@ -3,7 +3,7 @@
 import codecs
 import csv
 import io
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any, Literal
@@ -22,6 +22,44 @@ LONGEST_HEAD = 100_000  # characters of the line with the names of the columns
 LOOKED_AT = 2**20  # bytes read at once when looking for the encoding
 MOST_COLUMNS = 1000
 DELIMITERS = ",;\t"
+# other names of fields → those of the API
+NAMES: Mapping[str, str] = {
+    "id": "external_id",
+    "people": "creators",
+    "authors": "creators",
+    "author": "creators",
+    "teachers": "creators",
+    "kind": "kinds",
+    "subject": "subjects",
+    "license": "licence",
+    # as Chinese offices head their columns
+    "编号": "external_id",
+    "标识": "external_id",
+    "标题": "title",
+    "题名": "title",
+    "名称": "title",
+    "课程名称": "title",
+    "简介": "description",
+    "描述": "description",
+    "正文": "text",
+    "全文": "text",
+    "作者": "creators",
+    "主讲": "creators",
+    "主讲人": "creators",
+    "教师": "creators",
+    "关键词": "keywords",
+    "标签": "keywords",
+    "学科": "subjects",
+    "教育类型": "kinds",
+    "语言": "language",
+    "语种": "language",
+    "许可": "licence",
+    "许可协议": "licence",
+    "级别": "level",
+    "年份": "year",
+    "学历": "degree",
+    "职业": "vocational",
+}
 REPLACED = "\ufffd"
 
 
@@ -82,7 +120,7 @@ def _csv(path: Path, report: Report) -> Iterator[Row]:
         if (
             len(head) > LONGEST_HEAD
             or not 1 <= len(names) <= MOST_COLUMNS
-            or not ({"id", "external_id"} & set(names) and "title" in names)
+            or not {"external_id", "title"} <= {NAMES.get(name, name) for name in names}
         ):
             raise Invalid(", ".join(names)[:200], code="import_columns")
         yield from _cells(csv.reader(lines, delimiter=delimiter), lines, names)

@@ -161,6 +161,27 @@ def test_a_blank_title_is_made_of_the_text_and_a_missing_one_is_told_of() -> Non
         assert taken(Row(1, fields), set())[1] == "required"
 
 
+def test_columns_may_have_the_names_that_chinese_offices_give_them(tmp_path: Path) -> None:
+    content = "编号,课程名称,主讲人,简介,年份\n7,茶艺,王伟、李娜,泡茶,2020\n".encode("gb18030")
+    ignored: set[str] = set()
+    [found] = rows(tmp_path, content, "csv")
+    assert record_of(found, ignored) == {
+        "external_id": "7",
+        "title": "茶艺",
+        "creators": ["王伟", "李娜"],
+        "description": "泡茶",
+        "year": 2020,
+    }
+    assert ignored == set()
+
+
+def test_stray_control_characters_of_long_texts_are_left_out_those_of_names_are_told_of() -> None:
+    fields = {"id": "1", "title": "茶", "text": "一\x00二\x0c三\n四\t五", "description": "\x1b[1m"}
+    assert record_of(Row(1, fields), set())["text"] == "一二三\n四\t五"
+    assert record_of(Row(1, fields), set())["description"] == "[1m"
+    assert taken(Row(1, fields | {"title": "茶\x00艺"}), set())[1] == "bad_value"
+
+
 def test_values_are_read_as_offices_write_them() -> None:
     named = {
         "id": 7,
@@ -170,7 +191,7 @@ def test_values_are_read_as_offices_write_them() -> None:
         "year": "105",
         "language": "",
         "keywords": ["茶", "茶", " "],
-        "级别": "高",
+        "评价": "高",
     }
     ignored: set[str] = set()
     assert record_of(Row(1, named), ignored) == {
@@ -182,4 +203,4 @@ def test_values_are_read_as_offices_write_them() -> None:
         "language": "zh-Hans",
         "keywords": ["茶"],
     }
-    assert ignored == {"级别"}
+    assert ignored == {"评价"}
