@@ -1,5 +1,6 @@
 """The words of search that people look after: what means the same, and what is one word. Every process follows."""
 
+import re
 import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
@@ -17,6 +18,7 @@ from repo_service.models import Counter, Institution, OwnWord, Resource, Subject
 from repo_service.policy import Actor, require_anywhere
 from repo_service.services import audit, counters, outbox
 from repo_service.services.drafts import LINE
+from repo_service.services.paging import Page, decode, page_of
 from search import text
 from search.errors import SearchUnavailable
 from search.fold import fold
@@ -31,6 +33,8 @@ MAX_WORDS = 5_000
 AFFECTED = 1_000  # resources that are indexed anew at once when a word comes or goes
 SHOWN = 5
 _PAGE = 100
+_PLAIN = r"[^\s\x00-\x1F\x7F]*"
+_WORD = re.compile(r"[^\s\x00-\x1F\x7F]{2,40}")
 
 Expression = Annotated[str, Field(min_length=1, max_length=60, pattern=LINE)]
 
@@ -46,7 +50,7 @@ class WordDraft(BaseModel):
     """A word of Chinese, or with Chinese in it."""
 
     model_config = ConfigDict(extra="forbid")
-    word: Annotated[str, Field(min_length=2, max_length=12, pattern=r"^\S*[\u4e00-\u9fff]\S*$")]
+    word: Annotated[str, Field(min_length=2, max_length=12, pattern=rf"^{_PLAIN}[\u4e00-\u9fff]{_PLAIN}$")]
 
 
 class GroupView(BaseModel):
@@ -56,8 +60,7 @@ class GroupView(BaseModel):
     expressions: list[str]
 
 
-@dataclass(frozen=True, slots=True)
-class Effect:
+class Effect(BaseModel):
     """What a query finds without and with a group: how many, and the first titles."""
 
     before: int
@@ -105,6 +108,30 @@ def groups(ctx: Context, actor: Actor) -> list[GroupView]:
         return [GroupView(id=row.id, expressions=row.expressions) for row in _groups(session)]
 
 
+def groups_page(ctx: Context, actor: Actor, *, cursor: str | None, limit: int) -> Page[GroupView]:
+    """The same, page by page."""
+    require_anywhere(actor, "search.curate")
+    query = select(SynonymGroup).order_by(SynonymGroup.id.desc()).limit(limit + 1)
+    after = decode(cursor, str)
+    if after is not None:
+        query = query.where(SynonymGroup.id < after[0])
+    with ctx.db.read() as session:
+        shown, following = page_of(session.scalars(query).all(), limit, lambda row: (row.id,))
+    return Page(items=[GroupView(id=row.id, expressions=row.expressions) for row in shown], next_cursor=following)
+
+
+def words_page(ctx: Context, actor: Actor, *, cursor: str | None, limit: int) -> Page[str]:
+    """The own words in order, page by page."""
+    require_anywhere(actor, "search.curate")
+    query = select(OwnWord.word).order_by(OwnWord.word).limit(limit + 1)
+    after = decode(cursor, str)
+    if after is not None:
+        query = query.where(OwnWord.word > after[0])
+    with ctx.db.read() as session:
+        shown, following = page_of(session.scalars(query).all(), limit, lambda word: (word,))
+    return Page(items=shown, next_cursor=following)
+
+
 def words(ctx: Context, actor: Actor) -> list[str]:
     """The own words, in order."""
     require_anywhere(actor, "search.curate")
@@ -127,14 +154,20 @@ def effect(ctx: Context, actor: Actor, draft: GroupDraft, q: str) -> Effect:
         rows = select(Resource.id, Resource.title, Resource.state).where(Resource.id.in_(ids))
         titles = {row.id: row.title for row in session.execute(rows) if row.state == "published"}
     before, after = ([titles[hit.id] for hit in answer.hits if hit.id in titles] for answer in answers)
-    return Effect(answers[0].total, answers[1].total, before, after)
+    return Effect(before=answers[0].total, after=answers[1].total, titles_before=before, titles_after=after)
 
 
-def save_group(ctx: Context, actor: Actor, draft: GroupDraft) -> str:
-    """Add a group; answer its id. Raises Invalid ``same_twice`` and Conflict ``lexicon_full``."""
+def save_group(ctx: Context, actor: Actor, draft: GroupDraft) -> tuple[str, bool]:
+    """Add a group; answer its id, and whether it is new: one of the same expressions stays as it is.
+
+    Raises Invalid ``same_twice`` and Conflict ``lexicon_full``.
+    """
     require_anywhere(actor, "search.curate")
     expressions = _distinct(draft)
     with ctx.db.write() as session:
+        same = next((row for row in _groups(session) if _key(row.expressions) == _key(expressions)), None)
+        if same is not None:
+            return same.id, False
         if (session.scalar(select(func.count(SynonymGroup.id))) or 0) >= MAX_GROUPS:
             raise Conflict(code="lexicon_full", limit=MAX_GROUPS)
         now = ctx.clock()
@@ -144,7 +177,7 @@ def save_group(ctx: Context, actor: Actor, draft: GroupDraft) -> str:
         raise_state(session)
         audit.record(session, ctx, actor.id, "synonyms.add", row.id, expressions=expressions)
     current(ctx, now=True)
-    return row.id
+    return row.id, True
 
 
 def remove_group(ctx: Context, actor: Actor, group_id: str) -> None:
@@ -160,10 +193,18 @@ def remove_group(ctx: Context, actor: Actor, group_id: str) -> None:
     current(ctx, now=True)
 
 
+def as_word(draft: WordDraft) -> str:
+    """A word as it is kept. Raises Invalid: a single character may fold into many, or into a blank."""
+    word = fold(draft.word)
+    if not _WORD.fullmatch(word):
+        raise Invalid(errors=(("word", "bad_value", ""),))
+    return word
+
+
 def add_word(ctx: Context, actor: Actor, draft: WordDraft) -> int:
     """Add an own word; answer how many resources are indexed anew because they hold it. Raises Conflict."""
     require_anywhere(actor, "search.curate")
-    word = fold(draft.word)
+    word = as_word(draft)
     holding = _holding(ctx, word)
     with ctx.db.write() as session:
         if session.get(OwnWord, word) is not None:
@@ -181,6 +222,7 @@ def add_word(ctx: Context, actor: Actor, draft: WordDraft) -> int:
 def remove_word(ctx: Context, actor: Actor, word: str) -> int:
     """Forget an own word; answer how many resources are indexed anew. NotFound."""
     require_anywhere(actor, "search.curate")
+    word = fold(word)
     holding = _holding(ctx, word)
     with ctx.db.write() as session:
         row = session.get(OwnWord, word)
@@ -192,6 +234,20 @@ def remove_word(ctx: Context, actor: Actor, word: str) -> int:
         audit.record(session, ctx, actor.id, "word.remove", word, resources=len(holding))
     current(ctx, now=True)
     return len(holding)
+
+
+def group(ctx: Context, actor: Actor, group_id: str) -> GroupView:
+    """One group; NotFound."""
+    require_anywhere(actor, "search.curate")
+    with ctx.db.read() as session:
+        row = session.get(SynonymGroup, group_id)
+        if row is None:
+            raise NotFound()
+        return GroupView(id=row.id, expressions=row.expressions)
+
+
+def _key(expressions: Iterable[str]) -> frozenset[str]:
+    return frozenset(fold(one).strip() for one in expressions)
 
 
 def _distinct(draft: GroupDraft) -> list[str]:

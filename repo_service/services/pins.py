@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field
-from sqlalchemy import func, or_, select
+from sqlalchemy import func, literal, or_, select, tuple_
 from sqlalchemy.orm import joinedload
 
 from repo_service.context import Context
@@ -16,6 +16,7 @@ from repo_service.policy import Actor, require_anywhere
 from repo_service.services import audit
 from repo_service.services.drafts import LINE
 from repo_service.services.moments import OfMoment
+from repo_service.services.paging import DEFAULT_LIMIT, Page, decode, page_of
 from search.text import tokens
 
 MAX_OF_A_QUERY = 20
@@ -98,8 +99,38 @@ def listing(ctx: Context, actor: Actor) -> list[PinView]:
         return [_view(ctx, row) for row in rows]
 
 
-def add(ctx: Context, actor: Actor, draft: PinDraft) -> str:
-    """Pin or hide; one that is there already is changed. Answer its id. Raises Invalid and Conflict."""
+def page(
+    ctx: Context, actor: Actor, *, q: str = "", cursor: str | None = None, limit: int = DEFAULT_LIMIT
+) -> Page[PinView]:
+    """Pins in the same order, page by page; with ``q`` those of this query alone."""
+    require_anywhere(actor, "search.curate")
+    order = SearchPin.words, SearchPin.id
+    query = select(SearchPin).options(joinedload(SearchPin.resource)).order_by(*order).limit(limit + 1)
+    if q:
+        query = query.where(SearchPin.words == key(q))
+    after = decode(cursor, str, str)
+    if after is not None:
+        query = query.where(tuple_(*order) > tuple_(*map(literal, after)))
+    with ctx.db.read() as session:
+        shown, following = page_of(session.scalars(query).all(), limit, lambda row: (row.words, row.id))
+        return Page(items=[_view(ctx, row) for row in shown], next_cursor=following)
+
+
+def one(ctx: Context, actor: Actor, pin_id: str) -> PinView:
+    """One pin; NotFound."""
+    require_anywhere(actor, "search.curate")
+    with ctx.db.read() as session:
+        row = session.get(SearchPin, pin_id)
+        if row is None:
+            raise NotFound()
+        return _view(ctx, row)
+
+
+def add(ctx: Context, actor: Actor, draft: PinDraft) -> tuple[str, bool]:
+    """Pin or hide; one that is there already is changed. Answer its id, and whether it is new.
+
+    Raises Invalid and Conflict.
+    """
     require_anywhere(actor, "search.curate")
     words = key(draft.query)
     if not words:
@@ -112,6 +143,7 @@ def add(ctx: Context, actor: Actor, draft: PinDraft) -> str:
             raise Invalid(errors=(("resource_id", "unknown_resource", draft.resource_id),))
         same = select(SearchPin).where(SearchPin.words == words)
         row = session.scalars(same.where(SearchPin.resource_id == draft.resource_id)).one_or_none()
+        new = row is None
         if row is None:
             of_query = session.scalar(select(func.count()).select_from(same.subquery())) or 0
             if of_query >= MAX_OF_A_QUERY or (session.scalar(select(func.count(SearchPin.id))) or 0) >= MAX_PINS:
@@ -119,11 +151,14 @@ def add(ctx: Context, actor: Actor, draft: PinDraft) -> str:
             row = SearchPin(words=words, resource_id=draft.resource_id, created_at=ctx.clock())
             row.created_by = actor.person
             session.add(row)
-        row.typed, row.hides, row.ends_at = draft.query.strip(), draft.hides, draft.ends_at
+        told = draft.query.strip(), draft.hides, draft.ends_at
+        if (row.typed, row.hides, row.ends_at) == told:
+            return row.id, new
+        row.typed, row.hides, row.ends_at = told
         session.flush()
         act = "search.hide" if draft.hides else "search.pin"
         audit.record(session, ctx, actor.id, act, row.resource_id, query=row.typed, ends_at=row.ends_at)
-    return row.id
+    return row.id, new
 
 
 def remove(ctx: Context, actor: Actor, pin_id: str) -> None:

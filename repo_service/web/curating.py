@@ -71,6 +71,8 @@ def add_word(request: Request, ctx: Ctx, actor: CurrentActor, word: Text = "") -
         anew = lexicon.add_word(ctx, actor, WordDraft(word=word.strip()))
     except ValidationError as error:
         return _words(request, ctx, actor, status=422, typed={"word": word}, errors=faults_of(request, error))
+    except Invalid as error:
+        return _words(request, ctx, actor, status=422, typed={"word": word}, errors=faults(request, error))
     except Conflict as error:
         return _words(request, ctx, actor, status=409, typed={"word": word}, problem=error)
     return RedirectResponse(f"{WORDS}?anew={anew}", 303)

@@ -38,7 +38,7 @@ def test_every_route_of_the_api_is_in_the_description(site: Site) -> None:
     described_paths = set(site.client().get("/openapi.json").json()["paths"])
     for context in iter_route_contexts(site.app.routes):
         if isinstance(context.original_route, APIRoute) and str(context.path).startswith("/api/"):
-            assert context.path in described_paths
+            assert str(context.path).replace(":path}", "}") in described_paths
 
 
 def test_the_application_does_not_start_with_a_route_that_declares_no_right(site: Site) -> None:

@@ -59,7 +59,7 @@ def soon(served: Served, q: str, total: int) -> bool:
 def test_the_site_learns_synonyms_from_another_process(site: tuple[Context, Served]) -> None:
     beside, served = site
     assert found(served, "Wolkenkurs") == 0
-    group = lexicon.save_group(beside, OPERATOR, lexicon.GroupDraft(expressions=["Wolkenkurs", "云课堂"]))
+    group, _ = lexicon.save_group(beside, OPERATOR, lexicon.GroupDraft(expressions=["Wolkenkurs", "云课堂"]))
     assert soon(served, "Wolkenkurs", 1)
     lexicon.remove_group(beside, OPERATOR, group)
     assert soon(served, "Wolkenkurs", 0)
