@@ -1,5 +1,6 @@
 """The command `xuehai`: which commands there are, and how they end (0 done, 1 found or failed, 2 wrong usage)."""
 
+import gc
 import os
 import sys
 from importlib.metadata import version
@@ -13,6 +14,8 @@ from repo_service.errors import Unavailable, XuehaiError
 from repo_service.storage.port import StorageError
 from repo_service.web.look import Locale
 from search.errors import SearchUnavailable
+
+COLLECTED_EVERY = 20_000  # objects; records in bulk make many, and hardly any circles
 
 app = typer.Typer(
     name="xuehai",
@@ -70,6 +73,8 @@ def spoken() -> Locale:
 
 def main() -> None:
     """Run one command; what it refuses is said in one sentence, with the stable code."""
+    gc.freeze()  # what is imported by now is never garbage, and need not be looked through again and again
+    gc.set_threshold(COLLECTED_EVERY)
     try:
         app()
     except XuehaiError as error:

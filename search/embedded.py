@@ -18,7 +18,7 @@ from search.model import Answer, Document, Health, Query, Rejected, Suggestion, 
 
 SWITCHES = 5  # of generations, while one request opens the index
 REBUILD_BATCH = 500
-REBUILD_COMMIT = 20_000
+SCAN_PAGE = 50_000
 
 
 class EmbeddedIndex:
@@ -75,11 +75,12 @@ class EmbeddedIndex:
         with self._reading(engine, "cannot scan the index"):
             searcher = engine.searchers().resources
             query = build(engine.resources.schema, LIVE)
-            total = found_count(searcher.search(query, limit=1))
-            for _, address in searcher.search(query, limit=max(1, total), count=False).hits:
-                stored = searcher.doc(address).to_dict()
-                found.append((stored["id"][0], stored["rev"][0]))
-        yield from sorted(found)
+            for start in range(0, found_count(searcher.search(query, limit=1)), SCAN_PAGE):
+                for _, address in searcher.search(query, limit=SCAN_PAGE, offset=start, count=False).hits:
+                    stored = searcher.doc(address).to_dict()
+                    found.append((stored["id"][0], stored["rev"][0]))
+        found.sort()
+        yield from found
 
     def health(self) -> Health:
         """How the engine is."""
@@ -176,16 +177,12 @@ class EmbeddedIndex:
 
 
 def _fill(engine: Engine, documents: Iterable[Document]) -> list[Rejected]:
+    """All in one commit: what a killed rebuild leaves is dropped anyway, and fewer segments are merged."""
     rejected: list[Rejected] = []
     stream = iter(documents)
-    since = 0
     with engine.batch():
         while some := list(islice(stream, REBUILD_BATCH)):
             rejected += engine.apply(some, check=False)
-            since += len(some)
-            if since >= REBUILD_COMMIT:
-                engine.commit()
-                since = 0
     return rejected
 
 

@@ -153,7 +153,10 @@ class Engine:
         return suggest.complete(prefix, names, titles, limit)
 
     def apply(self, changes: Sequence[Document | Tombstone], *, check: bool) -> list[Rejected]:
-        """Put changes into the writers' batch. ``check``: ignore those older than what is held."""
+        """Put changes into the writers' batch; older ones than what is held are ignored.
+
+        ``check``: something may be held; unless so, ids that are not among these changes are new to this generation.
+        """
         newest: dict[str, Document | Tombstone] = {}
         for change in changes:
             if change.id not in newest or newest[change.id].rev <= change.rev:
@@ -163,10 +166,10 @@ class Engine:
         with engine_errors("cannot write the index"):
             for change in newest.values():
                 if change.rev >= held.get(change.id, 0):
-                    rejected += self._put(change)
+                    rejected += self._put(change, replaces=change.id in held)
         return rejected
 
-    def _put(self, change: Document | Tombstone) -> list[Rejected]:
+    def _put(self, change: Document | Tombstone, *, replaces: bool) -> list[Rejected]:
         writers = self._open_writers()
         places: list[tantivy.Document] = []
         try:
@@ -179,8 +182,9 @@ class Engine:
                 self._hear("initials", found.named)
         except (ValueError, TypeError, UnicodeError) as error:
             return [Rejected(change.id, str(error))]
-        writers.resources.delete_documents_by_term("id", change.id)
-        writers.passages.delete_documents_by_term("parent", change.id)
+        if replaces:  # every deletion is looked up in every segment
+            writers.resources.delete_documents_by_term("id", change.id)
+            writers.passages.delete_documents_by_term("parent", change.id)
         for place in places:
             writers.passages.add_document(place)
         writers.resources.add_document(laid)

@@ -26,7 +26,10 @@ class SearchIndex(Protocol):
         ...
 
     def rebuild(self, documents: Iterable[Document]) -> list[Rejected]:
-        """Fill a new generation beside the live one and switch to it at once; the old one answers until then."""
+        """Fill a new generation beside the live one and switch to it at once; the old one answers until then.
+
+        Each id comes once.
+        """
         ...
 
     def health(self) -> Health:

@@ -1,12 +1,14 @@
 """A row of the catalogue → the document that the index holds: the one mapper, live and at a rebuild."""
 
+from collections import defaultdict
 from collections.abc import Sequence
 from functools import cache
+from typing import NamedTuple, cast
 
-from sqlalchemy import select
-from sqlalchemy.orm import Session, joinedload
+from sqlalchemy import Select, select
+from sqlalchemy.orm import Session
 
-from repo_service.models import Division, Passage, Resource, Subject
+from repo_service.models import Division, Institution, Passage, Resource, Subject
 from repo_service.services.labels import duration_class
 from repo_service.vocab import DOWNLOADABLE
 from search import passages as search_passages
@@ -16,36 +18,67 @@ from search.model import Passage as SearchPassage
 _DEPTH = 12  # no tree of divisions or subjects is deeper; a circle in the data ends here
 
 
+# Plain rows of these have the names of the objects, and cost a fraction of them.
+_RESOURCE = (
+    *(Resource.id, Resource.rev, Resource.state, Resource.served_version, Resource.institution_id, Resource.title),
+    *(Resource.description, Resource.keywords, Resource.creators, Resource.subjects, Resource.text, Resource.kinds),
+    *(Resource.degree, Resource.vocational, Resource.level, Resource.media_kind, Resource.language, Resource.licence),
+    *(Resource.duration, Resource.year, Resource.has_captions, Resource.published_at, Resource.opens),
+)
+_PASSAGE = (
+    *(Passage.resource_id, Passage.version, Passage.id, Passage.kind, Passage.text, Passage.notes, Passage.start),
+    *(Passage.end, Passage.page, Passage.heading),
+)
+
+
+class _Giver(NamedTuple):
+    """What documents say of an institution; ``divisions``: its own and all above it."""
+
+    slug: str
+    kind: str
+    names: str
+    divisions: tuple[str, ...]
+
+
 class Mapper:
-    """Maps resources of one session; it remembers the trees, so that a batch reads them once."""
+    """Maps resources of one session; it remembers institutions and trees, so that a batch reads them once."""
 
     def __init__(self, session: Session) -> None:
         self._session = session
-        self._division = cache(self._load_division)
+        self._giver = cache(self._load_giver)
         self._subject = cache(self._load_subject)
         self._prepared: dict[str, list[Passage]] = {}
 
     def load(self, ids: Sequence[str]) -> dict[str, Resource]:
         """These resources with all that their documents are made of; those that are gone are left out."""
-        wanted = select(Resource).where(Resource.id.in_(ids))
-        found = self._session.scalars(wanted.options(joinedload(Resource.institution))).all()
-        self.prepare(found)
-        return {row.id: row for row in found}
+        return {row.id: row for row in self._rows(select(*_RESOURCE).where(Resource.id.in_(ids)))}
 
-    def prepare(self, resources: Sequence[Resource]) -> None:
+    def published(self, after: str, most: int) -> Sequence[Resource]:
+        """The published resources that follow an id, in order of their ids."""
+        wanted = select(*_RESOURCE).where(Resource.id > after, Resource.state == "published")
+        return self._rows(wanted.order_by(Resource.id).limit(most))
+
+    def _rows(self, wanted: "Select[*tuple[object, ...]]") -> Sequence[Resource]:
+        found = cast(Sequence[Resource], self._session.execute(wanted).all())
+        self._prepare(found)
+        return found
+
+    def _prepare(self, resources: Sequence[Resource]) -> None:
         """Read the passages of these resources at once; those of the ones before are let go."""
         served = {row.id: row.served_version for row in resources if row.state == "published"}
-        self._prepared = {identity: [] for identity in served}
-        rows = select(Passage).where(Passage.resource_id.in_(served))
-        for row in self._session.scalars(rows.order_by(Passage.file_id, Passage.step, Passage.ordinal)):
+        prepared: defaultdict[str, list[Passage]] = defaultdict(list)
+        wanted = select(*_PASSAGE).where(Passage.resource_id.in_(served))
+        rows = self._session.execute(wanted.order_by(Passage.file_id, Passage.step, Passage.ordinal))
+        for row in cast(Sequence[Passage], rows.all()):
             if row.version == served[row.resource_id]:
-                self._prepared[row.resource_id].append(row)
+                prepared[row.resource_id].append(row)
+        self._prepared = {identity: prepared[identity] for identity in served}
 
     def change(self, resource: Resource) -> Document | Tombstone:
         """The document of a published resource, a tombstone of any other."""
         if resource.state != "published":
             return Tombstone(resource.id, resource.rev)
-        institution = resource.institution
+        giver = self._giver(resource.institution_id)
         return Document(
             id=resource.id,
             rev=resource.rev,
@@ -53,10 +86,10 @@ class Mapper:
             description=resource.description,
             keywords=tuple(resource.keywords),
             people=tuple(resource.creators),
-            institution=f"{institution.name}\n{institution.name_en}".strip(),
+            institution=giver.names,
             subjects=tuple(self._labels(resource)),
             text=resource.text,
-            facets=self._facets(resource),
+            facets=self._facets(resource, giver),
             passages=self._passages(resource),
             published_at=resource.published_at.timestamp() if resource.published_at else 0.0,
             duration=resource.duration or 0.0,
@@ -64,12 +97,11 @@ class Mapper:
             quality=_completeness(resource),
         )
 
-    def _facets(self, resource: Resource) -> dict[str, tuple[str, ...]]:
-        institution = resource.institution
+    def _facets(self, resource: Resource, giver: _Giver) -> dict[str, tuple[str, ...]]:
         return {
-            "institution": (institution.slug,),
-            "institution_kind": (institution.kind,),
-            "division": tuple(self._division(institution.division_code)),
+            "institution": (giver.slug,),
+            "institution_kind": (giver.kind,),
+            "division": giver.divisions,
             "kind": tuple(resource.kinds),
             "degree": (_yes(resource.degree),),
             "vocational": (_yes(resource.vocational),),
@@ -88,6 +120,11 @@ class Mapper:
         """Names of the subjects and of those above them, in both languages."""
         found = (labels for own in resource.subjects for _, labels in self._subject(own))
         return list(dict.fromkeys(label for labels in found for label in labels if label))
+
+    def _load_giver(self, identity: str) -> _Giver:
+        row = self._session.get_one(Institution, identity)
+        names = f"{row.name}\n{row.name_en}".strip()
+        return _Giver(row.slug, row.kind, names, self._load_division(row.division_code))
 
     def _load_division(self, code: str) -> tuple[str, ...]:
         """The division and all above it."""
@@ -111,7 +148,7 @@ class Mapper:
 
     def _passages(self, resource: Resource) -> tuple[SearchPassage, ...]:
         if resource.id not in self._prepared:
-            self.prepare([resource])
+            self._prepare([resource])
         rows = self._prepared.pop(resource.id)
         return tuple(search_passages.sentences(map(passage_of, rows))) if rows else ()
 

@@ -2,14 +2,15 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import structlog
 from sqlalchemy import delete, select, update
 from sqlalchemy.dialects import postgresql, sqlite
-from sqlalchemy.orm import Session, joinedload
+from sqlalchemy.orm import Session
 
 from repo_service.context import Context
-from repo_service.models import IndexState, Institution, Outbox, Resource
+from repo_service.models import IndexState, Outbox, Resource
 from repo_service.services import counters, lexicon, outbox
 from repo_service.services.documents import Mapper
 from repo_service.services.finding import SearchPage, SearchRequest, SuggestionView, search, suggest
@@ -39,6 +40,18 @@ PASSAGES_AT_ONCE = 20_000
 CHARACTERS_AT_ONCE = 20_000_000
 
 _log = structlog.get_logger(__name__)
+
+
+_WAITING = (Outbox.id, Outbox.aggregate, Outbox.rev, Outbox.attempts)
+
+
+class Waiting(NamedTuple):
+    """A row of the outbox that the index has to follow."""
+
+    id: str
+    aggregate: str
+    rev: int
+    attempts: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,8 +91,8 @@ def drain(ctx: Context, limit: int = 1_000) -> int:
         reindex(ctx)
         health = ctx.index.health()
     with ctx.db.read() as session:
-        waiting = select(Outbox).where(Outbox.done_at.is_(None), Outbox.kind == outbox.INDEX)
-        rows = list(session.scalars(waiting.order_by(Outbox.id).limit(limit)))
+        waiting = select(*_WAITING).where(Outbox.done_at.is_(None), Outbox.kind == outbox.INDEX)
+        rows = [Waiting(*row) for row in session.execute(waiting.order_by(Outbox.id).limit(limit))]
     if not rows:
         return 0
     lexicon.current(ctx, now=True)
@@ -95,7 +108,7 @@ def learn(ctx: Context) -> int:
     return ctx.semantic.learn() if ctx.semantic else 0
 
 
-def _changes(session: Session, rows: Sequence[Outbox]) -> tuple[list[Outbox], list[Document | Tombstone]]:
+def _changes(session: Session, rows: Sequence[Waiting]) -> tuple[list[Waiting], list[Document | Tombstone]]:
     """What to write for these rows; a batch that grows too large ends early, the rest waits for the next one."""
     mapper = Mapper(session)
     newest = {row.aggregate: row.rev for row in rows}
@@ -114,13 +127,12 @@ def _changes(session: Session, rows: Sequence[Outbox]) -> tuple[list[Outbox], li
             if isinstance(change, Document):
                 passages += len(change.passages)
                 characters += len(change.text)
-        session.expunge_all()  # what is mapped needs no memory twice
     return [row for row in rows if row.aggregate in changes], list(changes.values())
 
 
 def _settle(
     ctx: Context,
-    rows: Sequence[Outbox],
+    rows: Sequence[Waiting],
     changes: Sequence[Document | Tombstone],
     rejected: Sequence[Rejected],
     generation: str,
@@ -194,16 +206,7 @@ def _published(ctx: Context, unmapped: list[Rejected]) -> Iterator[Document]:
     while True:
         with ctx.db.read() as session:
             mapper = Mapper(session)
-            page = list(
-                session.scalars(
-                    select(Resource)
-                    .where(Resource.id > last, Resource.state == "published")
-                    .options(joinedload(Resource.institution).joinedload(Institution.division))
-                    .order_by(Resource.id)
-                    .limit(SCAN_PAGE)
-                )
-            )
-            mapper.prepare(page)
+            page = mapper.published(last, SCAN_PAGE)
             for resource in page:
                 try:
                     change = mapper.change(resource)

@@ -67,7 +67,7 @@ def _corpus() -> Path:
     return folder / "relevance" / "cmrc2018" / "docs.jsonl"
 
 
-def _ranked() -> list[tuple[str, int]]:
+def ranked() -> list[tuple[str, int]]:
     """Words of real articles and how often each occurs, the frequent first."""
     segmenter, counted = rjieba.Jieba(), Counter[str]()
     for line in _corpus().read_text(encoding="utf-8").splitlines():
@@ -77,8 +77,8 @@ def _ranked() -> list[tuple[str, int]]:
 
 def documents(count: int) -> Iterator[Document]:
     """Words as frequent as they are in articles; always the same ones."""
-    chance, ranked = random.Random(SEED), _ranked()
-    words, weights = [word for word, _ in ranked], list(accumulate(times for _, times in ranked))
+    chance, known = random.Random(SEED), ranked()
+    words, weights = [word for word, _ in known], list(accumulate(times for _, times in known))
     titles = ["".join(chance.choices(words, cum_weights=weights, k=TITLE_WORDS)) for _ in range(TITLES)]
     for number in range(count):
         yield Document(
@@ -95,7 +95,7 @@ def documents(count: int) -> Iterator[Document]:
 def queries(words: int) -> list[tuple[str, ...]]:
     """Words of middling frequency that stand in one document, as people ask for what is there."""
     chance, segmenter = random.Random(SEED + words), rjieba.Jieba()
-    usual = {word for word, _ in _ranked()[COMMON:RARE] if len(word) > 1}
+    usual = {word for word, _ in ranked()[COMMON:RARE] if len(word) > 1}
     found: list[tuple[str, ...]] = []
     for document in documents(DOCUMENTS_SMALL):
         held = sorted(usual.intersection(segmenter.cut(document.text, False)))
