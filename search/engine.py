@@ -166,10 +166,10 @@ class Engine:
         with engine_errors("cannot write the index"):
             for change in newest.values():
                 if change.rev >= held.get(change.id, 0):
-                    rejected += self._put(change, replaces=change.id in held)
+                    rejected += self._put(change, replaces=change.id in held, check=check)
         return rejected
 
-    def _put(self, change: Document | Tombstone, *, replaces: bool) -> list[Rejected]:
+    def _put(self, change: Document | Tombstone, *, replaces: bool, check: bool) -> list[Rejected]:
         writers = self._open_writers()
         places: list[tantivy.Document] = []
         try:
@@ -182,8 +182,11 @@ class Engine:
                 self._hear("initials", found.named)
         except (ValueError, TypeError, UnicodeError) as error:
             return [Rejected(change.id, str(error))]
-        if replaces:  # every deletion is looked up in every segment
+        # Only where it is needed: every deletion is looked up in every segment. Passages are committed first, so those
+        # of a killed writer may be there without their resource.
+        if replaces:
             writers.resources.delete_documents_by_term("id", change.id)
+        if replaces or (check and places):
             writers.passages.delete_documents_by_term("parent", change.id)
         for place in places:
             writers.passages.add_document(place)

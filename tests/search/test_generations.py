@@ -12,7 +12,7 @@ from search import schema
 from search.embedded import EmbeddedIndex
 from search.errors import NotTheWriter, SearchUnavailable
 from search.generations import Generations
-from search.model import Document, Query, Tombstone
+from search.model import Document, Passage, Query, Tombstone
 
 WRITER = """
 import sys
@@ -34,6 +34,19 @@ def documents():
     print("filling", flush=True)
     time.sleep(60)
 EmbeddedIndex(Path(sys.argv[1]), writer=True).rebuild(documents())
+"""
+HALF_A_COMMIT = """
+import os, signal, sys
+from pathlib import Path
+from search.embedded import EmbeddedIndex
+from search.model import Document, Passage
+index = EmbeddedIndex(Path(sys.argv[1]), writer=True)
+index.write([Document("a", 1, "豫剧")])
+engine = index._live()
+engine.apply([Document("b", 1, "豫剧二", passages=(Passage("b1", "cue", "唱腔"),))], check=True)
+engine._writers.passages.commit()
+print("passages", flush=True)
+os.kill(os.getpid(), signal.SIGKILL)
 """
 
 
@@ -65,6 +78,19 @@ def test_what_was_written_before_a_kill_is_there(tmp_path: Path) -> None:
     assert len(list(index.scan())) > last
     assert index.write([Document("after", 1, "之后")]) == []
     assert index.search(Query("之后")).total == 1
+
+
+def test_passages_that_a_killed_writer_left_behind_are_not_doubled(tmp_path: Path) -> None:
+    process = start(HALF_A_COMMIT, tmp_path)
+    process.wait()
+    assert process.stdout is not None
+    assert process.stdout.read() == "passages\n"
+    process.stdout.close()
+    index = EmbeddedIndex(tmp_path, writer=True)
+    assert index.search(Query("唱腔")).total == 0
+    index.write([Document("b", 1, "豫剧二", passages=(Passage("b1", "cue", "唱腔"),))])
+    [hit] = index.search(Query("唱腔")).hits
+    assert hit.passages_total == 1
 
 
 def test_a_killed_rebuild_leaves_nothing_behind(tmp_path: Path) -> None:
