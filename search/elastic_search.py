@@ -9,7 +9,7 @@ from search import asking, elastic_query, explaining, suggest
 from search.asking import AnyOf, Best, Clause, Flat, Mixed
 from search.elastic_query import COUNTED_IN, Body
 from search.elastic_schema import owner
-from search.fields import KEY_SEPARATOR
+from search.fields import KEY_SEPARATOR, frequency
 from search.model import Answer, Hit, PassageHit, Query, ScorePart, Suggestion
 from search.query import Plan, understand
 from search.stages import Stage, stages, with_others
@@ -73,7 +73,8 @@ def _frequencies(aggregations: Mapping[str, Any]) -> list[tuple[str, int]]:
     found: dict[str, int] = {}
     for name in COUNTED_IN:
         for bucket in aggregations[f"spell_{name}"]["buckets"]:
-            found[bucket["key"]] = max(bucket["doc_count"], found.get(bucket["key"], 0))
+            count = frequency(name, bucket["doc_count"])
+            found[bucket["key"]] = max(count, found.get(bucket["key"], 0))
     return sorted(found.items(), key=lambda one: (-one[1], one[0]))
 
 

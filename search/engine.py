@@ -13,7 +13,7 @@ import tantivy
 
 from search import schema, suggest
 from search.errors import SearchBroken, SearchUnavailable
-from search.fields import KEY_SEPARATOR, abbreviated, fields, spelled, with_subwords
+from search.fields import KEY_SEPARATOR, abbreviated, fields, frequency, spelled, with_subwords
 from search.model import Document, Rejected, Suggestion, Tombstone
 
 HEAP_BYTES = 64_000_000
@@ -57,7 +57,7 @@ class Searchers:
         for name, places in _COUNTED_IN.items():
             for key, _ in self.vocabulary.terms_with_prefix(name, beginning, limit=MOST_ALIKE):
                 word = key.partition(KEY_SEPARATOR)[2]
-                count = max(self.resources.doc_freq(field, word) for field in places)
+                count = max(frequency(field, self.resources.doc_freq(field, word)) for field in places)
                 found[key] = max(count, found.get(key, 0))
         return sorted(((key, count) for key, count in found.items() if count), key=lambda one: (-one[1], one[0]))[:most]
 

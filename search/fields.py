@@ -116,6 +116,14 @@ def spelled(word: str) -> str:
     return f"{''.join(pinyin.of_word(word))}{KEY_SEPARATOR}{word}"
 
 
+def frequency(field: str, documents: int) -> int:
+    """How frequent a word is that so many documents hold in a field.
+
+    The words of an institution's name stand in all it gives, and say nothing of what people look for.
+    """
+    return min(documents, 1) if field == "institution" else documents
+
+
 def abbreviated(word: str) -> str:
     """The key of a word by its initials."""
     return f"{pinyin.initials(word)}{KEY_SEPARATOR}{word}"

@@ -20,6 +20,7 @@ _HAN_OR_NOT = re.compile(rf"(?P<han>[{HAN}]+)|(?P<rest>[^{HAN}]+)")
 _MOST_SYLLABLES = 48
 _UNKNOWN = -14.0  # worth of a syllable that no word covers
 WORD_COST = 2.0  # fewer and longer words are likelier
+INITIALS_COST = 10.0  # the same where an initial stands for each character: far more words fit, and long ones tell most
 SINGLE, SINGLE_COST = 0.5, 8.0  # a word of one character is the last resort
 MOST_INITIALS = 10
 _TYPED = 4.0  # a character that was typed so weighs this much more
@@ -46,8 +47,11 @@ def words_that_sound(key: str, vocabulary: Vocabulary) -> list[tuple[str, int]]:
     )
 
 
-def read(syllables: Sequence[str], vocabulary: Vocabulary, typed: str = "") -> Reading:
-    """The likeliest words for these syllables. ``typed`` are the characters that stand there, one a syllable."""
+def read(syllables: Sequence[str], vocabulary: Vocabulary, typed: str = "", *, cost: float = 0.0) -> Reading:
+    """The likeliest words for these syllables. ``typed`` are the characters that stand there, one a syllable.
+
+    ``cost``: what each further word costs on top.
+    """
     best: list[tuple[float, tuple[str, ...], bool]] = [(0.0, (), True)]
     for end in range(1, len(syllables) + 1):
         worth, words, whole = best[end - 1]
@@ -57,7 +61,7 @@ def read(syllables: Sequence[str], vocabulary: Vocabulary, typed: str = "") -> R
             word, value = _likeliest("".join(syllables[start:end]), vocabulary, typed[start:end], end - start)
             if word:
                 worth, words, whole = best[start]
-                choices.append((worth + value, (*words, word), whole))
+                choices.append((worth + value - cost, (*words, word), whole))
         best.append(max(choices, key=lambda choice: choice[0]))
     _, words, whole = best[-1]
     return Reading(words, whole and bool(words))
@@ -94,7 +98,7 @@ def letters(typed: str, vocabulary: Vocabulary) -> Reading:
             return spoken
     if not 2 <= len(typed) <= MOST_INITIALS:
         return Reading((), False)
-    short = read(tuple(typed), vocabulary)
+    short = read(tuple(typed), vocabulary, cost=INITIALS_COST)
     return short if short.complete else Reading((), False)
 
 

@@ -261,6 +261,14 @@ def test_suggests_by_characters_pinyin_and_initials(filled: SearchIndex) -> None
     assert filled.suggest("不存在的东西") == []
 
 
+def test_initials_are_one_long_word_rather_than_two_frequent_ones(index: SearchIndex) -> None:
+    often = [Document(f"{n:02}", 1, title, institution="国立大学") for n, title in enumerate(["高等实习", "管理"] * 20)]
+    index.write([*often, Document("maths", 1, "高等数学", institution="国立大学")])
+    found = {typed: index.search(Query(typed, limit=1)) for typed in ("gdsx", "gl")}
+    assert (found["gdsx"].corrected, found["gdsx"].hits[0].id) == ("高等数学", "maths")
+    assert found["gl"].corrected == "管理", "the name of an institution, in each of its documents, does not count"
+
+
 def test_readers_and_a_writer_at_once(index: SearchIndex) -> None:
     index.write(LECTURES)
     stop = threading.Event()
