@@ -12,6 +12,8 @@ from typing import Any, NamedTuple
 import tantivy
 
 from search import schema, suggest
+from search.asking import AnyOf
+from search.embedded_query import build
 from search.errors import SearchBroken, SearchUnavailable
 from search.fields import KEY_SEPARATOR, abbreviated, fields, frequency, spelled, with_subwords
 from search.model import Document, Rejected, Suggestion, Tombstone
@@ -145,7 +147,7 @@ class Engine:
             keys = [key for key, _ in searcher.terms_with_prefix("complete", beginning, limit=suggest.LOOKED_AT)]
             if not keys:
                 return []
-            holding = tantivy.Query.term_set_query(layout, "complete", keys)
+            holding = build(layout, AnyOf("complete", tuple(keys)))
             hits = searcher.search(holding, limit=most, count=False, order_by_field="most_opened").hits
             stored = [searcher.doc(address).to_dict() for _, address in hits]
             return [(found["id"][0], found["label"][0]) for found in stored]

@@ -4,7 +4,6 @@ import math
 import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import cache
 
 from search import pinyin
 from search.fields import KEY_SEPARATOR
@@ -12,6 +11,7 @@ from search.fold import fold, fold_with_offsets
 from search.text import HAN
 
 LONGEST = 6  # syllables of one word
+MOST_SOUNDS = 400  # looked up for one query: a run of all the syllables that are read at once needs 273
 ASKED = 200  # words looked at for one sound
 Vocabulary = Callable[[str, int], list[tuple[str, int]]]  # (beginning, most) → [(key, documents)]
 Known = Callable[[str], bool]  # whether any document holds this word
@@ -102,6 +102,20 @@ def letters(typed: str, vocabulary: Vocabulary) -> Reading:
     return short if short.complete else Reading((), False)
 
 
+def _bounded(vocabulary: Vocabulary) -> Vocabulary:
+    """Each sound of a query is looked up once, and no more than `MOST_SOUNDS`: what comes after is not known."""
+    known: dict[tuple[str, int], list[tuple[str, int]]] = {}
+
+    def words(beginning: str, most: int) -> list[tuple[str, int]]:
+        """Words of the index by their pinyin or initials."""
+        place = beginning, most
+        if place not in known and len(known) < MOST_SOUNDS:
+            known[place] = vocabulary(beginning, most)
+        return known.get(place, [])
+
+    return words
+
+
 @dataclass(frozen=True, slots=True)
 class Respelled:
     """A query with its pinyin written out, and the pairs of syllables that were typed."""
@@ -115,7 +129,7 @@ def respell(text: str, known: Known, vocabulary: Vocabulary) -> Respelled:
 
     Only letters that no document holds are touched. Letters between other words (a field, a code) stay.
     """
-    remembered = cache(vocabulary)
+    remembered = _bounded(vocabulary)
     folded = fold_with_offsets(text)
     pieces: list[str] = []
     sounds: list[str] = []
@@ -132,7 +146,7 @@ def respell(text: str, known: Known, vocabulary: Vocabulary) -> Respelled:
 
 def homophones(text: str, vocabulary: Vocabulary) -> str:
     """A query with characters that only sound right put right: 计蒜机 → 计算机; empty when there are none."""
-    remembered = cache(vocabulary)
+    remembered = _bounded(vocabulary)
     pieces: list[str] = []
     for kind, run in _runs(text):
         if kind != "han":
