@@ -26,7 +26,7 @@ MOST_TALLIED = 2_000  # different queries of one process between two writes
 MOST_A_DAY = 5_000  # different queries that a day keeps
 KEPT_DAYS = 90
 LONGEST = 100  # characters
-_PERSONAL = re.compile(r"@|\d{7,}|\d{3,}[ -]\d{4,}")
+_PERSONAL = re.compile(r"@|\d{7,}|\d{3,}[ ._-]+\d{4,}")
 
 Tally = Mapping[tuple[str, str], tuple[int, int]]  # (language, query) → asked, in vain
 _log = structlog.get_logger(__name__)

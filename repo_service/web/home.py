@@ -6,6 +6,7 @@ from starlette.responses import Response
 from repo_service.api.deps import PUBLIC_ROUTE, Ctx, keep
 from repo_service.policy import ANONYMOUS
 from repo_service.services import collections
+from repo_service.services.asked import KEPT_DAYS
 from repo_service.services.shelves import counts, newest
 from repo_service.web import covers
 from repo_service.web.view import page
@@ -36,7 +37,7 @@ def home(request: Request, ctx: Ctx) -> Response:
 @router.get("/about")
 def about(request: Request) -> Response:
     """What this is."""
-    return page(request, "about.html")
+    return page(request, "about.html", days=KEPT_DAYS)
 
 
 @router.get("/help")

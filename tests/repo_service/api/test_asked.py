@@ -2,17 +2,20 @@
 
 from collections.abc import Iterator
 from datetime import timedelta
+from urllib.parse import quote
 
 import pytest
+import structlog
 from sqlalchemy import select
 from starlette.testclient import TestClient
+from structlog.testing import capture_logs
 
 from repo_service.app import create_app
 from repo_service.context import Context
 from repo_service.errors import Forbidden, Unauthenticated
 from repo_service.models.asked import SearchTally
 from repo_service.policy import ANONYMOUS, OPERATOR, Actor
-from repo_service.services import asked, indexing
+from repo_service.services import accounts, asked, indexing
 from repo_service.services.asked import Asked, cleaned, searched_in_vain, write_down
 from repo_service.services.upkeep import reconcile_once
 from tests import support
@@ -74,6 +77,57 @@ def test_the_reconciler_forgets_days_long_past(ctx: Context) -> None:
     assert rows(ctx) == {("zh", "新"): (1, 1)}
 
 
+def test_what_is_kept_of_a_search_is_words_and_numbers_by_day(ctx: Context, site: TestClient) -> None:
+    """Whoever asks, by session, key or neither, from wherever: the rows are the same."""
+    support.user(ctx, "learner@example.cn")
+    _, key = accounts.create_key(ctx, OPERATOR, email="learner@example.cn", scopes=("read",))
+    tellers = (
+        {"Authorization": f"Bearer {key}"},
+        {
+            "Cookie": "xuehai_session=somebody; lang=zh",
+            "X-Forwarded-For": "203.0.113.7",
+            "Referer": "https://a.example",
+        },
+        {"User-Agent": "Firefox", "X-Request-ID": "somebodys-request"},
+    )
+    for headers in tellers:
+        assert site.get("/api/v1/search?q=茶艺", headers=headers).status_code == 200
+    site.app.state.asked.flush()  # type: ignore[attr-defined]
+    with ctx.db.read() as session:
+        (kept,) = session.execute(select(*SearchTally.__table__.columns)).all()
+    assert tuple(kept) == (ctx.clock().date().isoformat(), "zh", "茶艺", 3, 0)
+
+
+@pytest.fixture
+def _everything_is_logged() -> Iterator[None]:
+    before = structlog.get_config()
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger("DEBUG"))
+    yield
+    structlog.configure(**before)
+
+
+@pytest.mark.usefixtures("_everything_is_logged")
+def test_the_log_of_requests_does_not_say_what_was_searched_for(site: TestClient) -> None:
+    paths = ("/search?q=茶艺", "/api/v1/search?q=茶艺", "/api/v1/suggest?q=茶艺", "/search/feed.atom?q=茶艺")
+    with capture_logs() as lines:
+        for path in paths:
+            assert site.get(path).status_code == 200
+        assert site.post("/search/clicks", data={"q": "茶艺", "resource_id": "x", "rank": 1}).status_code == 422
+        ending = "/search/digests/019394ff-ffff-7000-8000-000000000000/some-secret"
+        assert site.get(ending).status_code == 200
+    said = str(lines)
+    assert said.count("'event': 'request'") == len(paths) + 2
+    assert "茶艺" not in said
+    assert quote("茶艺") not in said
+    assert "some-secret" not in said
+
+
+def test_the_site_says_what_is_kept(site: TestClient) -> None:
+    chinese, english = (site.get(f"/about?lang={lang}").text for lang in ("zh", "en"))
+    assert f"保留 {asked.KEPT_DAYS} 天" in chinese
+    assert f"for {asked.KEPT_DAYS} days" in english
+
+
 def test_what_cannot_be_written_harms_nobody(ctx: Context) -> None:
     tally = Asked(ctx)
     with ctx.db.write() as session:
@@ -82,6 +136,22 @@ def test_what_cannot_be_written_harms_nobody(ctx: Context) -> None:
     tally.flush()
 
 
-@pytest.mark.parametrize("typed", ["", " ", "a@example.cn", "13800001111", "138 0000 1111", "x" * 101, "a\x00b"])
+@pytest.mark.parametrize(
+    "typed",
+    [
+        "",
+        " ",
+        "a@example.cn",
+        "a＠example.cn",
+        "13800001111",
+        "１３８００００１１１１",
+        "王 138 0000 1111",
+        "138.0000.1111",
+        "138-0000-1111",
+        "41010219900101123x",
+        "x" * 101,
+        "a\x00b",
+    ],
+)
 def test_what_may_name_a_person_is_not_kept(typed: str) -> None:
     assert cleaned(typed) == ""

@@ -21,6 +21,7 @@ from schemathesis.specs.openapi.checks import (
     status_code_conformance,
 )
 
+from repo_service.services import indexing
 from tests.repo_service.api.conftest import Site
 
 assert _schemas
@@ -58,6 +59,9 @@ def address(site: Site) -> Iterator[str]:
 def description(site: Site, address: str) -> Any:
     """The served description, with ids of things that are there mixed into those that are made up."""
     resource = site.resource()
+    with site.ctx.db.write() as session:
+        indexing.touch(session, site.ctx, session.merge(resource), visibility=True)
+    indexing.drain(site.ctx)
     file = site.file(resource)
     drafts = [site.resource(state).id for state in ("draft", "submitted", "in_review")]
     ids = [resource.id, *drafts]
