@@ -104,7 +104,8 @@ def _lettered(plan: Plan) -> Clause:
 def _spoken(plan: Plan) -> Clause:
     """Everything that was typed in pinyin must occur as it sounds, whatever its characters; the words only rank."""
     said = tuple(Term("sounds", pair, weights.SOUND_TYPED) for pair in plan.sounds)
-    return _with_extras(plan, must=said, should=tuple(_word(plan, word) for word in plan.words))
+    unsaid = tuple(_word(plan, word, alone=True) for word in plan.unsaid)
+    return _with_extras(plan, must=(*said, *unsaid), should=tuple(_word(plan, word) for word in plan.words))
 
 
 def _loose(plan: Plan, mode: Mode) -> Clause:

@@ -114,7 +114,7 @@ class Plan:
     syllables that they make with those beside them. ``chars``: single Chinese characters of the words. ``sounds``:
     pairs of their syllables. ``letters``: Latin words that may be pinyin or initials. ``others``: what means the same,
     by word. ``loose``: a whole question, of which not every word can be asked for. ``spoken``: typed in pinyin;
-    ``words`` are then a guess, ``sounds`` what was typed.
+    ``words`` are then a guess, ``sounds`` what was typed, and ``unsaid`` words beside it that make no pair (Python).
 
     Keys of titles that are all of the query: ``title`` as it is written, ``title_sound`` as it is spoken,
     ``title_letters`` by the pinyin or the initials that were typed.
@@ -135,6 +135,7 @@ class Plan:
     others: Mapping[str, tuple[Other, ...]] = field(default_factory=dict)
     loose: bool = False
     spoken: bool = False
+    unsaid: tuple[str, ...] = ()
     notices: tuple[str, ...] = ()
 
     @property

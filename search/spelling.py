@@ -15,13 +15,14 @@ MOST_SOUNDS = 400  # looked up for one query: a run of all the syllables that ar
 ASKED = 200  # words looked at for one sound
 Vocabulary = Callable[[str, int], list[tuple[str, int]]]  # (beginning, most) → [(key, documents)]
 Known = Callable[[str], bool]  # whether any document holds this word
-_RUN = re.compile(r"(?<![^\s])[a-z']+(?:[ ]+[a-z']+)*(?![^\s])")
+_RUN = re.compile(rf"(?<![^\s{HAN}])[a-z']+(?:[ ]+[a-z']+)*(?![^\s{HAN}])")
+_LETTER = re.compile(r"[a-z]")
 _HAN_OR_NOT = re.compile(rf"(?P<han>[{HAN}]+)|(?P<rest>[^{HAN}]+)")
 _MOST_SYLLABLES = 48
-_UNKNOWN = -14.0  # worth of a syllable that no word covers
-WORD_COST = 2.0  # fewer and longer words are likelier
-INITIALS_COST = 10.0  # the same where an initial stands for each character: far more words fit, and long ones tell most
-SINGLE, SINGLE_COST = 0.5, 8.0  # a word of one character is the last resort
+_UNKNOWN = -18.0  # worth of a syllable that no word covers
+WORD_COST = 6.0  # fewer and longer words are likelier
+INITIALS_COST = 6.0  # the same where an initial stands for each character: far more words fit, and long ones tell most
+SINGLE, SINGLE_COST = 1.0, 12.0  # a word of one character is the last resort
 MOST_INITIALS = 10
 _TYPED = 4.0  # a character that was typed so weighs this much more
 
@@ -118,20 +119,28 @@ def _bounded(vocabulary: Vocabulary) -> Vocabulary:
 
 @dataclass(frozen=True, slots=True)
 class Respelled:
-    """A query with its pinyin written out, and the pairs of syllables that were typed."""
+    """A query with its pinyin written out, and the pairs of syllables that were typed.
+
+    ``spoken``: some of it was pinyin; ``mixed``: not all of it was.
+    """
 
     text: str
     sounds: tuple[str, ...] = ()
+    spoken: bool = False
+    mixed: bool = False
 
 
 def respell(text: str, known: Known, vocabulary: Vocabulary) -> Respelled:
     """A query with its pinyin and initials written out; the same text when there are none.
 
-    Only letters that no document holds are touched. Letters between other words (a field, a code) stay.
+    Only letters that no document holds are touched, beside Chinese too (计算机wangluo). Letters that stand beside other
+    characters (a field, a code) stay.
     """
     remembered = _bounded(vocabulary)
     folded = fold_with_offsets(text)
     pieces: list[str] = []
+    others: list[str] = []
+    spoken = False
     sounds: list[str] = []
     at = 0
     for run in _RUN.finditer(folded.text):
@@ -139,9 +148,12 @@ def respell(text: str, known: Known, vocabulary: Vocabulary) -> Respelled:
         written, syllables = _written(run.group(), known, remembered)
         if written != run.group():
             pieces += (text[at:start], written)
+            others += (text[at:start], *_LETTER.findall(written))
             sounds += pinyin.pairs(tuple(syllables))
+            spoken |= bool(syllables)
             at = end
-    return Respelled("".join(pieces) + text[at:], tuple(dict.fromkeys(sounds)))
+    mixed = any(map(str.isalnum, "".join(others) + text[at:]))
+    return Respelled("".join(pieces) + text[at:], tuple(dict.fromkeys(sounds)), spoken, mixed)
 
 
 def homophones(text: str, vocabulary: Vocabulary) -> str:

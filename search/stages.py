@@ -1,5 +1,6 @@
 """In which order a query is tried, strictest first; the same for every engine."""
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Literal, Protocol
@@ -9,9 +10,12 @@ from search.fields import lettered_title
 from search.model import Query
 from search.query import MAX_CHARACTERS, Plan, understand
 from search.synonyms import Synonyms
+from search.text import HAN
 
 Mode = Literal["everything", "strict", "spoken", "wide", "loose", "forgiving"]
 FEW = 5  # documents with every word; when there are fewer, those with some of the words follow them
+
+_SAID = re.compile(f"[{HAN}]{{2,}}")  # words that make pairs of syllables by themselves
 
 
 class Lookup(Protocol):
@@ -65,7 +69,8 @@ def stages(query: Query, lookup: Lookup) -> Iterator[Stage]:
         yield Stage(plan, "loose", corrected)
     else:
         yield from _strict(query, plan, corrected)
-        meant = "" if corrected else spelling.homophones(query.text[:MAX_CHARACTERS], lookup.vocabulary)
+        sure = bool(corrected) or _certain(plan)
+        meant = "" if sure else spelling.homophones(query.text[:MAX_CHARACTERS], lookup.vocabulary)
         if meant:
             read = replace(understand(meant), notices=plan.notices)
             yield Stage(with_others(read, query.synonyms), "strict", meant)
@@ -96,6 +101,11 @@ def _strict(query: Query, plan: Plan, corrected: str = "") -> Iterator[Stage]:
         yield Stage(plan, "wide", corrected)
 
 
+def _certain(plan: Plan) -> bool:
+    """Whether each word is one that librarians know: where no document holds it, it is still no slip."""
+    return bool(plan.words) and plan.others.keys() >= set(plan.words)
+
+
 def with_others(plan: Plan, synonyms: Synonyms) -> Plan:
     """The plan with what means the same as its words."""
     others = synonyms.of(plan.words)
@@ -112,7 +122,9 @@ def _written_out(text: str, lookup: Lookup) -> tuple[Plan, str]:
     if written.text == asked:
         return plan, ""
     meant = understand(written.text)
-    said, spoken = written.sounds or meant.sounds, bool(written.sounds)
     titles = lettered_title("".join(plan.letters)) if plan.letters == plan.words else ()
-    read = replace(meant, sounds=said, spoken=spoken, title_letters=titles, notices=plan.notices)
-    return read, written.text
+    read = replace(meant, title_letters=titles, notices=plan.notices)
+    if written.mixed and written.spoken:
+        unsaid = tuple(word for word in meant.words if not (word in meant.beside or _SAID.fullmatch(word)))
+        return replace(read, unsaid=unsaid, spoken=True), written.text
+    return replace(read, sounds=written.sounds or meant.sounds, spoken=bool(written.sounds)), written.text

@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from typing import TypeVar
 
+from search import pinyin
 from search.fields import KEY_SEPARATOR
 from search.fold import fold
 from search.model import Suggestion
@@ -20,11 +21,17 @@ Titles = Callable[[str, int], Sequence[tuple[str, str]]]  # (beginning, most) �
 
 
 def typed_keys(prefix: str) -> set[str]:
-    """What was typed, as keys begin: folded, without spaces and marks; as words and letter by letter."""
+    """What was typed, as keys begin: folded, without spaces and marks; as words and letter by letter.
+
+    Chinese before letters (人工zh, while an input method composes) counts as it sounds too.
+    """
     typed = prefix[:MAX_TYPED]
-    words = "".join(token.text for token in tokens(typed) if not token.part)
+    found = [token for token in tokens(typed) if not token.part]
+    words = "".join(token.text for token in found)
     letters = "".join(char for char in fold(typed) if char.isalnum())
-    return {key[:MAX_PREFIX] for key in (words, letters) if key}
+    mixed = any(token.han for token in found) and not all(token.han for token in found)
+    said = "".join("".join(pinyin.of_word(token.text)) if token.han else token.text for token in found)
+    return {key[:MAX_PREFIX] for key in (words, letters, said if mixed else "") if key}
 
 
 def complete(prefix: str, names: Names, titles: Titles, limit: int) -> list[Suggestion]:

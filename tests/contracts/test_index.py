@@ -107,6 +107,9 @@ def ids(index: SearchIndex, text: str, **asked: object) -> list[str]:
         ("tjqessss", ["c"]),
         ("taijiquanershisishi", ["c"]),
         ("太级泉二十四式", ["c"]),
+        ("计算机wangluo", ["a"]),
+        ("学习 luyouqi", ["a"]),
+        ("SQL suoyin", ["b"]),
         ("太级拳", ["c"]),
         ("王老师", ["a"]),
         ("title:太极拳", ["c"]),
@@ -253,7 +256,7 @@ def test_a_failed_rebuild_changes_nothing(filled: SearchIndex) -> None:
 
 
 def test_suggests_by_characters_pinyin_and_initials(filled: SearchIndex) -> None:
-    for typed in ("计算", "網絡", "jisuan", "jsjwl", "jichu"):
+    for typed in ("计算", "網絡", "jisuan", "jsjwl", "jichu", "计算机wang"):
         assert filled.suggest(typed)[0].text == "计算机网络基础", typed
     kinds = {one.text: one.kind for one in filled.suggest("郑州")}
     assert kinds == {"郑州大学": "institution", "郑州老年大学": "institution"}

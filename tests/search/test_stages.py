@@ -77,6 +77,18 @@ def test_what_is_tried_instead_is_said() -> None:
     assert {stage.corrected for stage in tried(Query("计蒜机", exact=True))[0]} == {""}
 
 
+def test_pinyin_beside_other_words_is_asked_for_by_sound_and_they_as_they_are() -> None:
+    (stage, _), _ = tried(Query("python jisuanji"))
+    assert (stage.mode, stage.plan.unsaid, stage.plan.sounds) == ("spoken", ("python",), ("ji'suan", "suan'ji"))
+    (joined, _), _ = tried(Query("计算机wangluo"))
+    assert (joined.corrected, joined.plan.unsaid, joined.plan.sounds[-1]) == ("计算机网络", (), "wang'luo")
+
+
+def test_what_librarians_know_is_no_slip() -> None:
+    known = Synonyms([("计蒜机", "电脑")])
+    assert [stage.corrected for stage in tried(Query("计蒜机", synonyms=known))[0]] == [""] * 3
+
+
 def check(typed: str, **asked: bool) -> None:
     """Few stages, bounded plans, few questions to the index."""
     found, questions = tried(Query(typed, **asked))  # type: ignore[arg-type]
