@@ -22,6 +22,7 @@ HEAP_BYTES = 64_000_000
 SMALL_HEAP_BYTES = 15_000_000  # the least that the engine takes
 IDS_AT_ONCE = 500
 MOST_ALIKE = 1_000  # words with the same sound
+ENTRIES_AT_ONCE = 20_000  # of the vocabulary, in one document
 MOST_REMEMBERED = 300_000  # words of which this process knows that they are in the vocabulary
 _COUNTED_IN = {"sound": ("words", "parts"), "initials": ("title", "subjects", "institution")}
 
@@ -113,6 +114,7 @@ class Engine:
         self._lock = threading.Lock()
         self._writers: Writers | None = None
         self._heard: dict[str, set[str]] = {name: set() for name in schema.VOCABULARY}  # words that are written
+        self._entries: list[tuple[str, str]] = []  # of the vocabulary, for the next commit
 
     def searchers(self) -> Searchers:
         """The indexes as they are now. Resources first: a hit's passages may be newer than it, never missing."""
@@ -208,12 +210,21 @@ class Engine:
         for word in with_subwords(new):
             key = spelled(word) if name == "sound" else abbreviated(word)
             if (name == "sound" or len(word) > 1) and not held.doc_freq(name, key):
-                self._open_writers().vocabulary.add_document(schema.entry(name, key))
+                self._entries.append((name, key))
+        if len(self._entries) > ENTRIES_AT_ONCE:
+            self._write_entries()
+
+    def _write_entries(self) -> None:
+        """New words go into one document: only its terms are ever looked at, and a document costs more than a term."""
+        if self._entries:
+            self._open_writers().vocabulary.add_document(schema.entries(self._entries))
+            self._entries = []
 
     def commit(self) -> None:
         """Make the batch durable and visible. Resources last: that index holds the revisions."""
         if self._writers is not None:
             with engine_errors("cannot write the index"):
+                self._write_entries()
                 for writer in self._writers:
                     writer.commit()
 
@@ -229,6 +240,7 @@ class Engine:
     def forget_batch(self) -> None:
         """Drop what was not committed, and the writers with their locks."""
         self._writers = None
+        self._entries = []
         for words in self._heard.values():
             words.clear()
 

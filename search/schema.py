@@ -1,5 +1,6 @@
 """The fields of the embedded index, and how a document is laid into them."""
 
+from collections.abc import Iterable
 from hashlib import blake2b
 
 import tantivy
@@ -47,7 +48,8 @@ def passage_schema() -> tantivy.Schema:
 def vocabulary_schema() -> tantivy.Schema:
     """Fields of the vocabulary: one entry for each Chinese word that some document ever held, by sound and initials.
 
-    How many documents hold a word is asked of the index of resources, so that an entry is written once.
+    How many documents hold a word is asked of the index of resources, so that an entry is written once, with others in
+    one document.
     """
     builder = tantivy.SchemaBuilder()
     for name in VOCABULARY:
@@ -69,10 +71,11 @@ def tombstone(stone: Tombstone) -> tantivy.Document:
     return laid
 
 
-def entry(name: str, key: str) -> tantivy.Document:
-    """An entry of the vocabulary, ``name`` being one of its fields."""
+def entries(keys: Iterable[tuple[str, str]]) -> tantivy.Document:
+    """Entries of the vocabulary, each under one of its fields, as one document."""
     laid = tantivy.Document()
-    laid.add_text(name, key)
+    for name, key in keys:
+        laid.add_text(name, key)
     return laid
 
 
