@@ -30,6 +30,7 @@ PEERS = {
         "org.apache.lucene.analysis.cn.smart.SmartChineseAnalyzer",
         ("org.apache.lucene", "lucene-analysis-smartcn", LUCENE),
     ),
+    "plain bigrams": Peer("Peers$Bigrams"),
     "IK": Peer("org.wltea.analyzer.lucene.IKAnalyzer", ("com.github.magese", "ik-analyzer", "8.4.0")),
 }
 

@@ -5,6 +5,8 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.StringJoiner;
 import org.apache.lucene.analysis.Analyzer;
+import org.apache.lucene.analysis.LowerCaseFilter;
+import org.apache.lucene.analysis.ngram.NGramTokenizer;
 import org.apache.lucene.document.Document;
 import org.apache.lucene.document.Field;
 import org.apache.lucene.document.StoredField;
@@ -26,6 +28,15 @@ import org.apache.lucene.util.QueryBuilder;
  */
 public final class Peers {
     private static final int DEPTH = 10;
+
+    /** Every two neighbouring characters, whatever they are. */
+    public static final class Bigrams extends Analyzer {
+        @Override
+        protected TokenStreamComponents createComponents(String field) {
+            var pairs = new NGramTokenizer(2, 2);
+            return new TokenStreamComponents(pairs, new LowerCaseFilter(pairs));
+        }
+    }
 
     public static void main(String[] arguments) throws Exception {
         var analyzer = (Analyzer) Class.forName(arguments[0]).getDeclaredConstructor().newInstance();
