@@ -8,7 +8,7 @@ from hashlib import blake2b
 
 from search import pinyin, weights
 from search.model import Document, Passage
-from search.text import NO_WORDS, Analysis, Token, analyse, subwords, tokens
+from search.text import ASIDE, NO_WORDS, Analysis, Token, analyse, subwords, tokens
 
 GAP = "\u2029"  # stands between texts, so that no phrase crosses them
 HEADS = ("title", "subjects", "people", "institution", "description")
@@ -68,7 +68,7 @@ def fields(document: Document) -> Fields:
     return Fields(
         label=label,
         texts={name: f"{one.words} {one.parts}".strip() for name, one in heads.items()} | _all_texts(everything),
-        terms={"complete": list(completions(label)), "named": _named(document)},
+        terms={"complete": list(title_keys(label, heads["title"])), "named": _named(document)},
         passages=[_passage(*pair) for pair in zip(document.passages, places, strict=True)],
         heard=[text.cut for text in everything if text.cut],
         named=[heads[name].cut for name in NAMING if heads[name].cut],
@@ -135,7 +135,18 @@ def completions(label: str) -> tuple[str, ...]:
 
     Keys of the beginning start with ``^``, the others with a dot.
     """
-    plain, said, starts = _units(tokens(label))
+    return _keys(tokens(label))
+
+
+def title_keys(title: str, found: Analysis) -> tuple[str, ...]:
+    """The `completions` of a title that is analysed already; most are all Chinese, and need not be cut once more."""
+    if len(title) == MAX_LABEL or ASIDE in found.cut:
+        return completions(title)
+    return _keys([Token(word, 0, 0, han=True) for word in found.cut if word not in NO_WORDS])
+
+
+def _keys(found: Sequence[Token]) -> tuple[str, ...]:
+    plain, said, starts = _units(found)
     firsts = [unit[0] for unit in said]
     keys: dict[str, None] = {}
     for at in starts[:MAX_STARTS]:

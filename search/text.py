@@ -29,11 +29,11 @@ _CODES = (
 _OTHER = rf"(?P<other>[^\W_a-z0-9{HAN}]+)"
 _SCAN = re.compile(rf"{_CODES}|(?P<han>[{HAN}]+)|{_OTHER}")
 _WESTERN = re.compile(rf"{_CODES}|{_OTHER}")
-_ASIDE = "\x01"  # stands where another script stood while Chinese is cut
+ASIDE = "\x01"  # stands where another script stood while Chinese is cut
 _NO_WORD = re.compile(rf"[^\w.\-/&'+#: {HAN}]")  # what is part of no word, code or name
 _GAP = re.compile(rf"([^{HAN}\n]+)")
-_NO_HAN = re.compile(rf"[^{_ASIDE}]+")
-NO_WORDS = frozenset({"\n", _ASIDE})
+_NO_HAN = re.compile(rf"[^{ASIDE}]+")
+NO_WORDS = frozenset({"\n", ASIDE})
 _SEPARATORS = re.compile(r"[.\-_/&' :+#]+")
 _UNSEGMENTED = re.compile(r"[\u3040-\u30ff\uac00-\ud7af]")
 
@@ -260,13 +260,13 @@ def analyse(text: str) -> Analysis:
     joined = " ".join(words)
     between = [word for gap in gaps for word in gap.words]
     if between:
-        pieces = joined.split(_ASIDE)
+        pieces = joined.split(ASIDE)
         pieces[1:] = map(add, between, pieces[1:])
         joined = "".join(pieces)
     return Analysis(
         words=joined,
         parts="".join([_PARTS[word] for word in words if len(word) > 2]),
-        chars=" ".join("".join(words).replace(_ASIDE, "\n")),
+        chars=" ".join("".join(words).replace(ASIDE, "\n")),
         sounds=_sounds_of(words),
         cut=words,
     )
@@ -295,7 +295,7 @@ class _Gaps(dict[str, _Gap]):
 
     def __missing__(self, gap: str) -> _Gap:
         words = tuple(_set_aside(str(found.lastgroup), found.group()) for found in _WESTERN.finditer(gap))
-        read = _Gap(_NO_HAN.sub("\n", _WESTERN.sub(_ASIDE, gap) if words else gap), words)
+        read = _Gap(_NO_HAN.sub("\n", _WESTERN.sub(ASIDE, gap) if words else gap), words)
         if len(gap) <= LONGEST_REMEMBERED:
             if len(self) > MOST_REMEMBERED:
                 self.clear()

@@ -6,6 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from search import pinyin
+from search.fields import MAX_LABEL, completions, title_keys
 from search.fold import fold, fold_with_offsets
 from search.text import analyse, pieces, sounds, stem, subwords, terms_of_taiwan, tokens
 from tests.search import readings
@@ -94,6 +95,13 @@ def test_what_is_indexed_is_what_is_looked_for(text: str) -> None:
     if len(fold(text)) == len(text):  # else neighbours in the index may come from one character
         assert analysed.sounds.split() == sounds(found)
     assert analysed.han == frozenset(han)
+
+
+@given(CHINESE)
+def test_titles_are_completed_from_what_was_analysed(text: str) -> None:
+    for title in (text, text * 50):
+        label = title.strip()[:MAX_LABEL]
+        assert title_keys(label, analyse(title)) == completions(label)
 
 
 def test_readings_are_those_of_the_library_that_they_were_made_from() -> None:
