@@ -20,7 +20,6 @@ from repo_service.context import Context
 from repo_service.services import digests, garbage, indexing, leases, upkeep
 from repo_service.services.jobs import INGEST, Pipeline
 from repo_service.services.processing import work_one
-from repo_service.web import letters
 
 POLL_SECONDS = 1.0
 AWAY_SECONDS = 5.0  # until the next try when something is away
@@ -208,6 +207,8 @@ class _Worker:
         return 0.0
 
     def _mail(self) -> float:
+        from repo_service.web import letters  # here: commands need not wait until all that draws pages is loaded
+
         sent = digests.send_due(self._ctx, letters.digest, stopping=self._stopping.is_set)
         if sent:
             _log.info("mailed", **sent)
