@@ -125,6 +125,7 @@ def _anything(chance: random.Random, vocabulary: list[str]) -> Query:
         str,
         judged.pinyin_letters,
         judged.traditional,
+        lambda word: word + judged.pinyin_letters(chance.choice(vocabulary)).strip(),
         lambda word: f"“{word}{chance.choice(vocabulary)}”",
         lambda word: f"-{word}",
         lambda word: f"title:{word}",
