@@ -51,4 +51,9 @@ def spoken_in(text: str, language: str) -> str:
 
 def parts_of(places: Iterable[FoundPassage]) -> list[str]:
     """In which parts of a resource the places are: `speech`, `slides`, `pages`, `sections`."""
-    return list(dict.fromkeys(WHERE.get(place.kind, "pages") for place in places))
+    return list(dict.fromkeys(_where(place) for place in places))
+
+
+def _where(place: FoundPassage) -> str:
+    """A chapter is a heading of what it divides: of a book by its page, of a recording by its second."""
+    return "pages" if place.kind == "chapter" and place.page is not None else WHERE.get(place.kind, "pages")

@@ -8,7 +8,8 @@ import pytest
 
 from repo_service.policy import OPERATOR
 from repo_service.services import curation, indexing
-from repo_service.web.moments import spoken_in
+from repo_service.services.hits import FoundPassage
+from repo_service.web.moments import parts_of, spoken_in
 from tests.repo_service.web.conftest import Library
 
 CUES = ("今天说扎染。", "扎染先选布。", "扎染的扎染结要紧。", "染液要热。", "最后晾干扎染布。")
@@ -91,3 +92,9 @@ def test_chinese_captions_of_a_foreign_film_are_chinese() -> None:
     assert spoken_in("今天说扎染", "en") == "zh"
     assert spoken_in("今天说扎染", "zh-Hant") == "zh-Hant"
     assert spoken_in("Tie and dye", "zh-Hans") == "zh-Hans"
+
+
+def test_a_chapter_of_a_book_is_on_its_pages_and_one_of_a_recording_in_its_speech() -> None:
+    book = FoundPassage(kind="chapter", page=3, text="嫁接", highlighted="嫁接", url="/")
+    film = FoundPassage(kind="chapter", start=12.0, text="嫁接", highlighted="嫁接", url="/")
+    assert (parts_of([book]), parts_of([film]), parts_of([book, film])) == (["pages"], ["speech"], ["pages", "speech"])
