@@ -1,7 +1,7 @@
 """A row of the catalogue → the document that the index holds: the one mapper, live and at a rebuild."""
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from functools import cache
 from typing import NamedTuple, cast
 
@@ -27,7 +27,7 @@ _RESOURCE = (
 )
 _PASSAGE = (
     *(Passage.resource_id, Passage.version, Passage.id, Passage.kind, Passage.text, Passage.notes, Passage.start),
-    *(Passage.end, Passage.page, Passage.heading),
+    *(Passage.end, Passage.page, Passage.heading, Passage.file_id),
 )
 
 
@@ -150,7 +150,18 @@ class Mapper:
         if resource.id not in self._prepared:
             self._prepare([resource])
         rows = self._prepared.pop(resource.id)
-        return tuple(search_passages.sentences(map(passage_of, rows))) if rows else ()
+        return tuple(search_passages.sentences(map(passage_of, _telling(rows)))) if rows else ()
+
+
+def _telling(rows: Sequence[Passage]) -> Iterator[Passage]:
+    """All but chapters whose heading stands on their page: the page is found for it, and shows more."""
+    pages: defaultdict[tuple[str, int | None], str] = defaultdict(str)
+    for row in rows if any(row.kind == "chapter" for row in rows) else ():
+        if row.kind == "page":
+            pages[row.file_id, row.page] += "".join(f"{row.heading}\n{row.text}".split())
+    for row in rows:
+        if row.kind != "chapter" or "".join(row.text.split()) not in pages.get((row.file_id, row.page), ""):
+            yield row
 
 
 def passage_of(row: Passage) -> SearchPassage:

@@ -43,7 +43,7 @@ def test_opening_a_hit_is_told_in_passing(town: Town, visit: Visit, who: str) ->
     expect(page).to_have_url(f"{town.url}/resources/{town.things['video']}")
     sent = parse_qs(told.value.post_data or "")
     assert (sent["q"], sent["resource_id"], sent["rank"]) == (["砧木"], [town.things["video"]], ["1"])
-    again = {name: values[0] for name, values in sent.items()}
+    again: dict[str, str | float | bool] = {name: values[0] for name, values in sent.items()}
     assert page.request.post(f"{town.url}/search/clicks", form=again).status == 204  # that is how it was answered
     heard: list[str] = []
     page.on("request", lambda request: heard.append(request.url))

@@ -1,6 +1,7 @@
 """From rows to results: what the catalogue's search shows, and what it must never show."""
 
 import pytest
+from sqlalchemy import select
 
 from repo_service.context import Context
 from repo_service.errors import Invalid
@@ -63,6 +64,21 @@ def add_cues(ctx: Context, resource: Resource) -> None:
                     text=text,
                 )
             )
+
+
+def test_a_chapter_is_no_place_of_its_own_where_its_page_is_one(ctx: Context, school: Institution) -> None:
+    row = publish(ctx, school, "北方果树手册", media_kind="document")
+    add_cues(ctx, row)
+    with ctx.db.write() as session:
+        file = session.scalars(select(File.id).where(File.resource_id == row.id)).one()
+        book = {"resource_id": row.id, "version": 1, "file_id": file, "step": "text"}
+        page = {"kind": "page", "page": 3, "text": "繁殖的方法有实生、扦插和压条。", "heading": "怎样繁殖"}
+        session.add(Passage(**book, ordinal=1, **page))
+        session.add(Passage(**book, ordinal=2, kind="chapter", page=3, text="怎样繁殖", heading="怎样繁殖"))
+        session.add(Passage(**book, ordinal=3, kind="chapter", page=4, text="繁殖之后", heading="繁殖之后"))
+    indexing.reindex(ctx)
+    (hit,) = find(ctx, "繁殖").hits
+    assert {(place.kind, place.page) for place in hit.passages} == {("page", 3), ("chapter", 4)}
 
 
 def find(ctx: Context, q: str, **asked: object) -> SearchPage:
