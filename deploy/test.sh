@@ -15,4 +15,4 @@ fetch_servers
 
 if [ $# -gt 0 ]; then exec .venv/bin/pytest "$@"; fi
 # In CI the order is the same each time, so that what fails there can be done again; elsewhere it is another each time.
-exec .venv/bin/pytest -n 3 --dist loadgroup ${CI:+--randomly-seed=20261123} tests
+exec .venv/bin/pytest -n 2 --dist loadgroup ${CI:+--randomly-seed=20261123} tests

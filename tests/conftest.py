@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, sync_playwright
+from playwright.sync_api import Browser, expect, sync_playwright
 
 from repo_service import wiring
 from repo_service.context import Context
@@ -41,9 +41,13 @@ def ctx(settings: Settings) -> Iterator[Context]:
     context.close()
 
 
+PATIENCE = 30_000  # ms until what is expected of a page has to be there: a laden machine is no fault of the page
+
+
 @pytest.fixture(scope="session")
 def chromium() -> Iterator[Browser]:
     """The system's Chromium, without a window. One for all: a process can hold Playwright's loop only once."""
+    expect.set_options(timeout=PATIENCE)
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=["--no-sandbox"])
         yield browser

@@ -20,7 +20,7 @@ SMOKE = ROOT / "deploy" / "smoke.py"
 PASSWORD = "a password of a trial"
 PEOPLE = {"uploader": "upload", "reviewer": "review"}
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 
 
 def up(folder: Path, *options: str) -> subprocess.CompletedProcess[str]:

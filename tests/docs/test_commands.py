@@ -14,7 +14,7 @@ BLOCK = re.compile(r"<!-- run -->\n```sh\n(.*?)```", re.DOTALL)
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(600)
+@pytest.mark.timeout(1200)
 def test_the_commands_of_the_readme_run(tmp_path: Path) -> None:
     blocks = BLOCK.findall(README.read_text(encoding="utf-8"))
     assert blocks

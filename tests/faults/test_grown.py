@@ -23,7 +23,7 @@ from tests.serving import Served, Worker
 
 LEASE = 4.0
 
-pytestmark = [pytest.mark.kill, pytest.mark.slow, GROWN, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.kill, pytest.mark.slow, GROWN, pytest.mark.timeout(900)]
 
 
 @dataclass

@@ -105,7 +105,7 @@ def retry_failed(ctx: Context) -> int:
     return len(failed)
 
 
-@pytest.mark.timeout(600)
+@pytest.mark.timeout(1200)
 @pytest.mark.parametrize("profile", PROFILES)
 def test_a_mixed_ingest_survives_being_killed_all_the_time(
     profile: str, new_installation: NewInstallation, tmp_path: Path

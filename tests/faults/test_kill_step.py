@@ -103,7 +103,7 @@ def recover(folder: Path, resource_id: str) -> list[str]:
         ctx.close()
 
 
-@pytest.mark.timeout(600)
+@pytest.mark.timeout(1200)
 def test_every_point_of_a_step_may_be_its_last(
     victims: subprocess.Popen[str], template: tuple[Path, str], tmp_path: Path
 ) -> None:

@@ -47,7 +47,7 @@ def test_the_table_names_every_file(data_dir: Path) -> None:
     assert {row["path"] for row in ROWS} == there
 
 
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(900)
 @pytest.mark.parametrize(
     "row", [pytest.param(row, id=row["path"], marks=[pytest.mark.slow] * (row["path"] in LONG)) for row in ROWS]
 )

@@ -23,6 +23,7 @@ from repo_service.migrations import run
 from repo_service.policy import OPERATOR
 from repo_service.services import accounts, collections, curation, seed
 from tests import support
+from tests.conftest import PATIENCE
 from tests.servers.profiles import PROFILES, NewInstallation, as_settings
 
 PASSWORD = "a password of a journey"
@@ -77,6 +78,7 @@ def visit(town: Town, chromium: Browser) -> Iterator[Visit]:
             java_script_enabled=scripts,
             storage_state=town.signed_in.get(who),
         )
+        context.set_default_timeout(3 * PATIENCE)
         opened.append(context)
         page = context.new_page()
         page.on("pageerror", lambda error: wrong.append(str(error)))

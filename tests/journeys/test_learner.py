@@ -14,7 +14,7 @@ pytestmark = pytest.mark.browser
 def reach(page: Page, low: float, high: float) -> None:
     """Wait until the player stands between two seconds; the policy of the site forbids waiting by script."""
     found = -1.0
-    for _ in range(200):
+    for _ in range(600):
         found = float(page.evaluate("() => document.querySelector('video')?.currentTime ?? -1"))
         if low <= found <= high:
             return

@@ -212,7 +212,7 @@ def test_the_site_goes_on_without_its_cluster(tmp_path: Path) -> None:
 
 @pytest.mark.slow
 @pytest.mark.kill
-@pytest.mark.timeout(400)
+@pytest.mark.timeout(900)
 @pytest.mark.usefixtures("elasticsearch_url")
 def test_a_node_of_three_is_killed_while_people_search(tmp_path: Path) -> None:
     with three_nodes(tmp_path) as nodes:

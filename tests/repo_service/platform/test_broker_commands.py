@@ -41,7 +41,7 @@ def processing(served: Served, given: Path, *words: str) -> str:
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(900)
 def test_a_site_with_a_broker_leaves_the_work_to_workers(served: Served, tmp_path: Path) -> None:
     assert sorted(served.part(pid) for pid in served.children()) == ["api", "content"]
     xuehai(served, "institution", "create", *INSTITUTION)
