@@ -137,34 +137,42 @@ def _records(count: int, giver: str) -> Iterator[Rows]:
             "updated_at": moment,
             "published_at": moment,
         }
-        file = {
-            "id": f"f{number:09}",
-            "resource_id": resource["id"],
+        file = _file(resource)
+        texts = [said(chance.randint(*WORDS)) + "。" for _ in range(chance.randint(*PASSAGES))]
+        yield {Resource: [resource], File: [file], Passage: _cues(file, texts)}
+
+
+def _file(resource: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "id": f"f{resource['id'][1:]}",
+        "resource_id": resource["id"],
+        "version": 1,
+        "role": "source",
+        "path": "film",
+        "name": "film.mp4",
+        "media_type": "video/mp4",
+        "sha256": SHA256,
+        "size": 1,
+        "created_at": resource["created_at"],
+    }
+
+
+def _cues(file: dict[str, Any], texts: list[str]) -> list[dict[str, Any]]:
+    return [
+        {
+            "id": f"p{file['id'][1:]}{at}",
+            "resource_id": file["resource_id"],
             "version": 1,
-            "role": "source",
-            "path": "film",
-            "name": "film.mp4",
-            "media_type": "video/mp4",
-            "sha256": SHA256,
-            "size": 1,
-            "created_at": moment,
+            "file_id": file["id"],
+            "step": "captions",
+            "ordinal": at,
+            "kind": "cue",
+            "text": text,
+            "start": at * SECONDS,
+            "end": (at + 1) * SECONDS,
         }
-        cues = [
-            {
-                "id": f"p{number:09}{at}",
-                "resource_id": resource["id"],
-                "version": 1,
-                "file_id": file["id"],
-                "step": "captions",
-                "ordinal": at,
-                "kind": "cue",
-                "text": said(chance.randint(*WORDS)) + "。",
-                "start": at * SECONDS,
-                "end": (at + 1) * SECONDS,
-            }
-            for at in range(chance.randint(*PASSAGES))
-        ]
-        yield {Resource: [resource], File: [file], Passage: cues}
+        for at, text in enumerate(texts)
+    ]
 
 
 def ask(folder: Path) -> dict[str, float]:
