@@ -8,9 +8,9 @@ need() {
   command -v "$1" >/dev/null 2>&1 || MISSING="$MISSING $2"
 }
 
-# need_fonts PACKAGE: Chinese type for previews and screenshots.
+# need_fonts PATTERN PACKAGE: type for previews and screenshots.
 need_fonts() {
-  command -v fc-list >/dev/null 2>&1 && [ -n "$(fc-list :lang=zh family 2>/dev/null | head -n 1)" ] || MISSING="$MISSING $1 fontconfig"
+  command -v fc-list >/dev/null 2>&1 && [ -n "$(fc-list "$1" family 2>/dev/null | head -n 1)" ] || MISSING="$MISSING $2 fontconfig"
 }
 
 # need_venv PACKAGE: Debian ships Python without the part that makes environments.
@@ -27,7 +27,8 @@ need_ingest() {
   need pdftoppm poppler-utils
   need bwrap bubblewrap
   need espeak-ng espeak-ng
-  need_fonts fonts-noto-cjk
+  need_fonts :lang=zh fonts-noto-cjk
+  need_fonts "Liberation Serif" fonts-liberation # as wide as Times, Arial and Courier: else pages break elsewhere
 }
 
 # need_servers: the servers of the grown profile that Debian has; only their programs are used, never their services.
