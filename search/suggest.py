@@ -29,9 +29,10 @@ def typed_keys(prefix: str) -> set[str]:
     found = [token for token in tokens(typed) if not token.part]
     words = "".join(token.text for token in found)
     letters = "".join(char for char in fold(typed) if char.isalnum())
-    mixed = any(token.han for token in found) and not all(token.han for token in found)
-    said = "".join("".join(pinyin.of_word(token.text)) if token.han else token.text for token in found)
-    return {key[:MAX_PREFIX] for key in (words, letters, said if mixed else "") if key}
+    said = ""
+    if len({token.han for token in found}) == 2:
+        said = "".join("".join(pinyin.of_word(token.text)) if token.han else token.text for token in found)
+    return {key[:MAX_PREFIX] for key in (words, letters, said) if key}
 
 
 def complete(prefix: str, names: Names, titles: Titles, limit: int) -> list[Suggestion]:

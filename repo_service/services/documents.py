@@ -155,12 +155,13 @@ class Mapper:
 
 def _telling(rows: Sequence[Passage]) -> Iterator[Passage]:
     """All but chapters whose heading stands on their page: the page is found for it, and shows more."""
+    divided = {(row.file_id, row.page) for row in rows if row.kind == "chapter"}
     pages: defaultdict[tuple[str, int | None], str] = defaultdict(str)
-    for row in rows if any(row.kind == "chapter" for row in rows) else ():
-        if row.kind == "page":
+    for row in rows:
+        if row.kind == "page" and (row.file_id, row.page) in divided:
             pages[row.file_id, row.page] += "".join(f"{row.heading}\n{row.text}".split())
     for row in rows:
-        if row.kind != "chapter" or "".join(row.text.split()) not in pages.get((row.file_id, row.page), ""):
+        if row.kind != "chapter" or "".join(row.text.split()) not in pages[row.file_id, row.page]:
             yield row
 
 
