@@ -22,7 +22,7 @@ from tests.search.topics import UNREADABLE, Topics
 QUESTION = "孩子被热水弄伤了怎么处理"
 LECTURES = (
     Document("school", 1, "怎么教育孩子：孩子成长手册", description="处理孩子的学习问题", facets={"year": ("2024",)}),
-    Document("burn", 1, "家庭急救", description="孩子被开水烫了，先冲凉水", facets={"year": ("2023",)}),
+    Document("burn", 1, "家庭急救", description="孩子被开水烫了，怎么冲凉水", facets={"year": ("2023",)}),
     Document("tree", 1, "果树嫁接", description="怎么处理枝条的伤口", facets={"year": ("2023",)}),
     Document("phone", 1, "手机入门", description="和孩子视频", facets={"year": ("2024",)}),
 )

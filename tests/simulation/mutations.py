@@ -69,8 +69,8 @@ MUTATIONS = (
                 "    _settle(ctx, rows, changes, [],",
             ),
             (
-                "    return len(rows)\n\n\ndef _changes",
-                "    ctx.index.write(changes)\n    return len(rows)\n\n\ndef _changes",
+                "    return len(rows)\n\n\ndef learn",
+                "    ctx.index.write(changes)\n    return len(rows)\n\n\ndef learn",
             ),
         ),
     ),

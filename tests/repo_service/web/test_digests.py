@@ -57,7 +57,6 @@ def test_what_went_wrong_is_said(library: Library, client: TestClient) -> None:
     with library.ctx.db.write() as session:
         for row in session.scalars(select(SearchDigest)):
             row.due_at -= timedelta(days=2)
-            row.since -= timedelta(days=2)
     ctx = library.app.state.ctx
     assert digests.send_due(ctx, lambda _ctx, found: pytest.fail(found.search)) == {"digests_without_news": 1}
     with library.ctx.db.write() as session:
