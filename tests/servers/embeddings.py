@@ -52,8 +52,9 @@ class _Handler(http.server.BaseHTTPRequestHandler):
         asked = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
         self.server.asked.append(asked | {"path": self.path})
         self.server.keys.append(self.headers["Authorization"])
-        self.send_response(self.server.status)
-        self.send_header("Content-Length", str(len(self.server.body)))
+        status, body = self.server.status, self.server.body  # another may be wanted as soon as this one is read
+        self.send_response(status)
+        self.send_header("Content-Length", str(len(body)))
         self.end_headers()
         if self.server.slow:
             self.wfile.flush()
@@ -61,7 +62,7 @@ class _Handler(http.server.BaseHTTPRequestHandler):
                 with contextlib.suppress(OSError):
                     self.wfile.write(b" ")
             return
-        self.wfile.write(self.server.body)
+        self.wfile.write(body)
 
     def log_message(self, format: str, *args: object) -> None:
         """Quietly."""
