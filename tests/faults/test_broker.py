@@ -27,7 +27,7 @@ from tests.repo_service.jobs.conftest import Bench, Clock, Line, making
 from tests.servers import base, rabbit, redis
 
 BROKERS = ["rabbit", "redis"]
-PATIENCE = 60.0
+PATIENCE = 150.0
 NEVER = 3600.0
 LINE = Line((Step("light", 1, making("a.txt", b"a")), Step("heavy", 1, making("b.txt", b"b"), heavy=True)))
 
