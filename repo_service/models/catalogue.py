@@ -32,6 +32,7 @@ class Resource(Base):
     __table_args__ = (
         UniqueConstraint("institution_id", "external_id"),
         Index("ix_resource_state_published_at", "state", "published_at"),
+        Index("ix_resource_state_id", "state", "id"),
         Index("ix_resource_institution_id_id", "institution_id", "id"),
     )
     id: Mapped[str] = mapped_column(String(36), primary_key=True, default=new_id)

@@ -10,7 +10,7 @@ from sqlalchemy import event
 from repo_service.context import Context
 from repo_service.models import Institution
 from repo_service.policy import ANONYMOUS
-from repo_service.services import indexing, related
+from repo_service.services import catalog, indexing, related
 from repo_service.services.indexing import SearchRequest
 from tests.search.test_finding import add_cues, find, publish, school
 
@@ -92,3 +92,23 @@ def test_a_page_beyond_the_last_asks_for_nothing(ctx: Context, filled: list[str]
         page = indexing.search(ctx, ANONYMOUS, SearchRequest(q="合唱", offset=50, facets=()))
     assert (page.total, page.hits) == (3, [])
     assert not [one for one in statements if "FROM resource" in one[0]]
+
+
+def test_a_rebuild_walks_through_the_published_without_sorting_them(
+    ctx: Context, filled: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A page that sorts all of them makes the whole walk grow with the square of the catalogue."""
+    monkeypatch.setattr(indexing, "SCAN_PAGE", 2)  # several pages
+    with asked(ctx) as statements:
+        assert indexing.reindex(ctx).done == len(filled)
+    walked = [one for one in statements if "resource.id >" in one[0]]
+    assert len(walked) == 2
+    steps = {step for one in walked for step in plan(ctx, *one)}
+    assert steps == {"SEARCH resource USING INDEX ix_resource_state_id (state=? AND id>?)"}
+
+
+def test_a_list_of_the_newest_sorts_nothing(ctx: Context, filled: list[str]) -> None:
+    with asked(ctx) as statements:
+        assert catalog.list_resources(ctx, ANONYMOUS, limit=2).next_cursor
+    (listed,) = (one for one in statements if "ORDER BY resource.id DESC" in one[0])
+    assert not [step for step in plan(ctx, *listed) if "TEMP B-TREE" in step]
