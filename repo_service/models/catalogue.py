@@ -3,11 +3,13 @@
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import BigInteger, ForeignKey, Index, String, UniqueConstraint
+from sqlalchemy import BigInteger, ForeignKey, Index, String, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from repo_service.models.base import Base, new_id
 from repo_service.models.people import Institution
+
+_HAS_SOURCE = text("source_id IS NOT NULL")
 
 
 class Subject(Base):
@@ -33,6 +35,7 @@ class Resource(Base):
         UniqueConstraint("institution_id", "external_id"),
         Index("ix_resource_state_published_at", "state", "published_at"),
         Index("ix_resource_state_id", "state", "id"),
+        Index("ix_resource_state_institution_id", "state", "institution_id"),
         Index("ix_resource_institution_id_id", "institution_id", "id"),
     )
     id: Mapped[str] = mapped_column(String(36), primary_key=True, default=new_id)
@@ -78,11 +81,15 @@ class File(Base):
     """
 
     __tablename__ = "file"
-    __table_args__ = (UniqueConstraint("resource_id", "version", "path"),)
+    __table_args__ = (
+        UniqueConstraint("resource_id", "version", "path"),
+        # Given files have no source. Were they in it, "given files of this resource" would read those of all others.
+        Index("ix_file_source_id", "source_id", sqlite_where=_HAS_SOURCE, postgresql_where=_HAS_SOURCE),
+    )
     id: Mapped[str] = mapped_column(String(36), primary_key=True, default=new_id)
-    resource_id: Mapped[str] = mapped_column(ForeignKey("resource.id"), index=True)
+    resource_id: Mapped[str] = mapped_column(ForeignKey("resource.id"))
     version: Mapped[int]
-    source_id: Mapped[str | None] = mapped_column(ForeignKey("file.id"), index=True)
+    source_id: Mapped[str | None] = mapped_column(ForeignKey("file.id"))
     step: Mapped[str] = mapped_column(String(30), default="")  # that made it
     role: Mapped[str] = mapped_column(String(20))
     path: Mapped[str] = mapped_column(String(300))

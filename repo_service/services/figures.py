@@ -10,9 +10,10 @@ from repo_service.context import Context
 from repo_service.models import Blob, File, Institution, Job, Outbox, Passage, Resource, Upload, User
 
 Rows = list[tuple[tuple[str, ...], float]]
+Gathered = dict[str, tuple[str, tuple[str, ...], Rows]]
 
 
-def gather(ctx: Context) -> dict[str, tuple[str, tuple[str, ...], Rows]]:
+def gather(ctx: Context) -> Gathered:
     """By name: what it is, the names of its labels, and (labels, value) for each."""
     with ctx.db.read() as session:
 

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from datetime import datetime
 
-from sqlalchemy import func, select
+from sqlalchemy import select
 from sqlalchemy.orm import joinedload
 
 from repo_service.context import Context
@@ -17,11 +17,14 @@ _PUBLISHED = Resource.state == "published"
 
 def starts(ctx: Context, portion: int = PORTION) -> list[str]:
     """The keys after which each portion of published resources begins; the first is empty."""
-    number = func.row_number().over(order_by=Resource.id).label("number")
-    numbered = select(Resource.id, number).where(_PUBLISHED).subquery()
-    ends = select(numbered.c.id).where(numbered.c.number % portion == 0).order_by(numbered.c.id)
+    found = [""]
     with ctx.db.read() as session:
-        return ["", *session.scalars(ends)]
+        while True:  # a step through an index each: numbering all rows takes ten times as long
+            after = select(Resource.id).where(_PUBLISHED, Resource.id > found[-1]).order_by(Resource.id)
+            end = session.scalar(after.offset(portion - 1).limit(1))
+            if end is None:
+                return found
+            found.append(end)
 
 
 def published_after(ctx: Context, key: str, portion: int = PORTION) -> list[tuple[str, datetime]]:

@@ -10,7 +10,7 @@ from sqlalchemy import event
 from repo_service.context import Context
 from repo_service.models import Institution
 from repo_service.policy import ANONYMOUS
-from repo_service.services import catalog, indexing, related
+from repo_service.services import catalog, directory, indexing, publicity, related, shelves
 from repo_service.services.indexing import SearchRequest
 from tests.search.test_finding import add_cues, find, publish, school
 
@@ -112,3 +112,28 @@ def test_a_list_of_the_newest_sorts_nothing(ctx: Context, filled: list[str]) -> 
         assert catalog.list_resources(ctx, ANONYMOUS, limit=2).next_cursor
     (listed,) = (one for one in statements if "ORDER BY resource.id DESC" in one[0])
     assert not [step for step in plan(ctx, *listed) if "TEMP B-TREE" in step]
+
+
+def steps(ctx: Context, statements: list[tuple[str, Any]], table: str) -> set[str]:
+    """How these statements go about a table."""
+    return {step for one in statements for step in plan(ctx, *one) if step.split()[1:2] == [table]}
+
+
+def test_cards_read_the_files_of_their_own_resources_alone(ctx: Context, filled: list[str]) -> None:
+    """Given files have no source; an index of "no source" is an index of nearly all files."""
+    with asked(ctx) as statements:
+        assert catalog.list_resources(ctx, ANONYMOUS).items
+    assert steps(ctx, statements, "file")
+    assert all("resource_id=?" in step for step in steps(ctx, statements, "file"))
+
+
+def test_counts_and_portions_read_indexes_alone(ctx: Context, school: Institution, filled: list[str]) -> None:
+    with asked(ctx) as statements:
+        assert shelves.counts(ctx) == shelves.Counts(resources=3, institutions=1)
+        assert directory.institution(ctx, school.slug).published == 3
+        assert publicity.starts(ctx, portion=2) == ["", sorted(filled)[1]]
+    counted = [one for one in statements if "count(*)" in one[0] or "OFFSET" in one[0]]
+    found = steps(ctx, counted, "resource")
+    assert len(counted) >= 4
+    assert found
+    assert all("COVERING INDEX" in step for step in found)
