@@ -46,6 +46,7 @@ class Asked:
     def __init__(self, ctx: Context) -> None:
         self._ctx = ctx
         self._lock = threading.Lock()
+        self._writing = threading.Lock()
         self._tally: dict[tuple[str, str], tuple[int, int]] = {}
         self._since = time.monotonic()
 
@@ -65,13 +66,17 @@ class Asked:
             threading.Thread(target=self.flush, name="asked", daemon=True).start()
 
     def flush(self) -> None:
-        """Write down what was counted so far; what cannot be written is forgotten, and told to the log."""
-        with self._lock:
-            tally, self._tally = self._tally, {}
-        try:
-            write_down(self._ctx, tally)
-        except SQLAlchemyError as error:
-            _log.warning("searches_not_tallied", queries=len(tally), reason=type(error).__name__)
+        """Write down what was counted so far; what cannot be written is forgotten, and told to the log.
+
+        What another thread has begun to write is written on return too.
+        """
+        with self._writing:
+            with self._lock:
+                tally, self._tally = self._tally, {}
+            try:
+                write_down(self._ctx, tally)
+            except SQLAlchemyError as error:
+                _log.warning("searches_not_tallied", queries=len(tally), reason=type(error).__name__)
 
 
 def cleaned(query: str) -> str:

@@ -85,6 +85,7 @@ class Clicks:
     def __init__(self, ctx: Context) -> None:
         self._ctx = ctx
         self._lock = threading.Lock()
+        self._writing = threading.Lock()
         self._tally: Counter[Click] = Counter()
         self._views: OrderedDict[tuple[str, str], None] = OrderedDict()
         self._told: Counter[str] = Counter()  # by who told it, in this minute
@@ -107,13 +108,17 @@ class Clicks:
             threading.Thread(target=self.flush, name="clicks", daemon=True).start()
 
     def flush(self) -> None:
-        """Write down what was counted so far; what cannot be written is forgotten, and told to the log."""
-        with self._lock:
-            tally, self._tally = self._tally, Counter()
-        try:
-            write_down(self._ctx, tally)
-        except SQLAlchemyError as error:
-            _log.warning("clicks_not_tallied", clicks=tally.total(), reason=type(error).__name__)
+        """Write down what was counted so far; what cannot be written is forgotten, and told to the log.
+
+        What another thread has begun to write is written on return too.
+        """
+        with self._writing:
+            with self._lock:
+                tally, self._tally = self._tally, Counter()
+            try:
+                write_down(self._ctx, tally)
+            except SQLAlchemyError as error:
+                _log.warning("clicks_not_tallied", clicks=tally.total(), reason=type(error).__name__)
 
     def _count_telling(self, teller: str, most: int) -> None:
         now = time.monotonic()

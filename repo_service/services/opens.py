@@ -26,6 +26,7 @@ class Opens:
     def __init__(self, ctx: Context) -> None:
         self._ctx = ctx
         self._lock = threading.Lock()
+        self._writing = threading.Lock()
         self._tally: Counter[str] = Counter()
         self._since = time.monotonic()
 
@@ -42,11 +43,12 @@ class Opens:
             threading.Thread(target=self._flush_or_forget, name="opens", daemon=True).start()
 
     def flush(self) -> None:
-        """Write down what was counted so far."""
-        with self._lock:
-            tally, self._tally = self._tally, Counter()
-        if tally:
-            write_down(self._ctx, tally)
+        """Write down what was counted so far; what another thread has begun to write is written on return too."""
+        with self._writing:
+            with self._lock:
+                tally, self._tally = self._tally, Counter()
+            if tally:
+                write_down(self._ctx, tally)
 
     def _flush_or_forget(self) -> None:
         try:

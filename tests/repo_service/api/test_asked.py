@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from datetime import timedelta
+from threading import Event, Thread
 from urllib.parse import quote
 
 import pytest
@@ -126,6 +127,31 @@ def test_the_site_says_what_is_kept(site: TestClient) -> None:
     chinese, english = (site.get(f"/about?lang={lang}").text for lang in ("zh", "en"))
     assert f"保留 {asked.KEPT_DAYS} 天" in chinese
     assert f"for {asked.KEPT_DAYS} days" in english
+
+
+def test_who_writes_down_waits_for_who_does_so_already(ctx: Context, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Else what another thread took from the tally, and has not written, would be seen nowhere for a moment."""
+    begun, goes_on, real = Event(), Event(), write_down
+
+    def slow(ctx: Context, tally: asked.Tally) -> None:
+        begun.set()
+        assert goes_on.wait(30)
+        real(ctx, tally)
+
+    tally = Asked(ctx)
+    tally.note("茶艺", "zh", 0)
+    monkeypatch.setattr(asked, "write_down", slow)
+    first = Thread(target=tally.flush)
+    first.start()
+    assert begun.wait(30)
+    second = Thread(target=tally.flush)
+    second.start()
+    second.join(0.2)
+    assert second.is_alive()
+    goes_on.set()
+    for one in (first, second):
+        one.join(30)
+    assert [one.query for one in searched_in_vain(ctx, OPERATOR)] == ["茶艺"]
 
 
 def test_what_cannot_be_written_harms_nobody(ctx: Context) -> None:
