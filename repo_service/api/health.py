@@ -1,6 +1,5 @@
 """/healthz, /readyz, /metrics: for those who run the service."""
 
-import time
 from collections.abc import Callable, Iterator
 
 from fastapi import APIRouter, FastAPI, Request
@@ -15,9 +14,7 @@ from repo_service.api.deps import PUBLIC_ROUTE, Ctx
 from repo_service.context import Context
 from repo_service.migrations import run as migrations
 from repo_service.services import figures
-
-LONG = 0.5  # seconds of counting
-REST = 20  # times as long as counting took, if that was long
+from repo_service.services.counting import Rested
 
 router = APIRouter(tags=["operation"], dependencies=[PUBLIC_ROUTE])
 
@@ -66,26 +63,17 @@ def metrics(request: Request) -> Response:
 class Derived(Collector):
     """Asks the database; nothing is counted beside it, so nothing can differ from it.
 
-    Counting millions of rows takes seconds. So that who asks often does not keep the database busy, an answer that
-    took long holds for a while.
+    Counting millions of rows takes seconds: then it is done less often.
     """
 
     def __init__(self, app: FastAPI) -> None:
         self._app = app
-        self._gathered: figures.Gathered = {}
-        self._until = 0.0
-
-    def _figures(self) -> figures.Gathered:
-        begun = time.monotonic()
-        if begun >= self._until:
-            self._gathered = figures.gather(self._app.state.ctx)
-            took = time.monotonic() - begun
-            self._until = begun + REST * took if took > LONG else begun
-        return self._gathered
+        self._figures = Rested[figures.Gathered]()
 
     def collect(self) -> Iterator[GaugeMetricFamily]:
         """All numbers of `services/figures.py`."""
-        for name, (help_, labels, rows) in self._figures().items():
+        gathered = self._figures.count(lambda: figures.gather(self._app.state.ctx))
+        for name, (help_, labels, rows) in gathered.items():
             family = GaugeMetricFamily(f"xuehai_{name}", help_, labels=labels)
             for values, number in rows:
                 family.add_metric(values, number)

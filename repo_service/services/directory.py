@@ -2,11 +2,12 @@
 
 from pydantic import BaseModel, Field
 from sqlalchemy import func, or_, select
-from sqlalchemy.orm import Session, joinedload
+from sqlalchemy.orm import joinedload
 
 from repo_service.context import Context
 from repo_service.errors import NotFound
-from repo_service.models import Division, Institution, Resource, Subject
+from repo_service.models import Division, Institution, Subject
+from repo_service.services import counting
 from repo_service.services.paging import DEFAULT_LIMIT, Page, decode, page_of
 from repo_service.services.records import SubjectView, subject_view
 
@@ -55,7 +56,7 @@ def institutions(
     with ctx.db.read() as session:
         rows = session.scalars(query.order_by(Institution.slug).limit(limit + 1)).all()
         shown, following = page_of(rows, limit, lambda row: (row.slug,))
-        counts = _published(session, [row.id for row in shown])
+    counts = counting.published(ctx)
     return Page(items=[_view(row, counts.get(row.id, 0)) for row in shown], next_cursor=following)
 
 
@@ -67,7 +68,7 @@ def institution(ctx: Context, slug: str) -> InstitutionView:
         )
         if row is None:
             raise NotFound(code="institution_not_found")
-        return _view(row, _published(session, [row.id]).get(row.id, 0))
+    return _view(row, counting.published(ctx).get(row.id, 0))
 
 
 def divisions(
@@ -150,15 +151,6 @@ def _stem(code: str) -> str:
         if not code[end:].strip("0"):
             return code[:end]
     return code
-
-
-def _published(session: Session, ids: list[str]) -> dict[str, int]:
-    rows = session.execute(
-        select(Resource.institution_id, func.count())
-        .where(Resource.institution_id.in_(ids), Resource.state == "published")
-        .group_by(Resource.institution_id)
-    )
-    return {row[0]: row[1] for row in rows}
 
 
 def _view(row: Institution, published: int) -> InstitutionView:

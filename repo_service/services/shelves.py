@@ -3,12 +3,12 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import func, select
+from sqlalchemy import select
 
 from repo_service.context import Context
-from repo_service.models import Decision, Institution, Resource
+from repo_service.models import Decision, Institution
 from repo_service.policy import Actor, places
-from repo_service.services import publicity
+from repo_service.services import counting, publicity
 from repo_service.services.records import Summary, summaries
 from repo_service.services.workflow import APPROVE
 
@@ -22,11 +22,9 @@ class Counts:
 
 
 def counts(ctx: Context) -> Counts:
-    """Counted now, in the database."""
-    given = select(func.count()).where(Resource.state == "published").group_by(Resource.institution_id)
-    with ctx.db.read() as session:
-        numbers = session.scalars(given).all()
-    return Counts(sum(numbers), len(numbers))
+    """Counted in the database."""
+    found = counting.published(ctx)
+    return Counts(sum(found.values()), len(found))
 
 
 def newest(ctx: Context, limit: int) -> list[Summary]:

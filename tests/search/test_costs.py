@@ -9,9 +9,10 @@ from sqlalchemy import event
 
 from repo_service.context import Context
 from repo_service.models import Institution
-from repo_service.policy import ANONYMOUS
-from repo_service.services import catalog, directory, indexing, publicity, related, shelves
+from repo_service.policy import ANONYMOUS, Actor
+from repo_service.services import catalog, curation, directory, indexing, publicity, related, shelves
 from repo_service.services.indexing import SearchRequest
+from tests import support
 from tests.search.test_finding import add_cues, find, publish, school
 
 __all__ = ["school"]  # a fixture
@@ -137,3 +138,12 @@ def test_counts_and_portions_read_indexes_alone(ctx: Context, school: Institutio
     assert len(counted) >= 4
     assert found
     assert all("COVERING INDEX" in step for step in found)
+
+
+def test_what_waits_is_found_by_its_state(ctx: Context, school: Institution, filled: list[str]) -> None:
+    """An institution may hold a million records, of which two wait."""
+    waiting = support.resource(ctx, school, "等待审核", state="submitted")
+    reviewer = Actor(id="r", roles={school.id: frozenset({"curator"})}, scopes=frozenset({"all"}))
+    with asked(ctx) as statements:
+        assert [one.id for one in curation.queue(ctx, reviewer).items] == [waiting.id]
+    assert all("(state=?" in step for step in steps(ctx, statements[:1], "resource"))

@@ -1,10 +1,13 @@
 """What is counted for /metrics: anew at each scrape where that is quick, less often where it is not."""
 
+import time
+
 import pytest
 from fastapi import FastAPI
 
 from repo_service.api import health
 from repo_service.context import Context
+from repo_service.services import counting, figures
 from tests import support
 
 
@@ -28,11 +31,17 @@ def test_what_is_counted_quickly_is_counted_each_time(ctx: Context, derived: hea
 def test_what_takes_long_is_not_counted_again_at_once(
     ctx: Context, derived: health.Derived, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(health, "LONG", 0.0)
-    monkeypatch.setattr(health, "REST", 1e6)
+    clock = [0.0]
+
+    def count(ctx: Context) -> figures.Gathered:
+        clock[0] += 3.0
+        return gather(ctx)
+
+    gather = figures.gather
+    monkeypatch.setattr(figures, "gather", count)
+    monkeypatch.setattr(time, "monotonic", lambda: clock[0])
     assert families(derived)["xuehai_institutions{}"] == 0
     support.institution(ctx)
     assert families(derived)["xuehai_institutions{}"] == 0
-    monkeypatch.setattr(health, "LONG", 1e6)
-    derived._until = 0.0  # a while later
+    clock[0] += 3.0 * counting.REST
     assert families(derived)["xuehai_institutions{}"] == 1
