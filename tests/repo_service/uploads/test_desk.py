@@ -64,7 +64,7 @@ def folder_of(root: Path, files: dict[str, bytes]) -> Path:
 def test_a_video_with_its_captions(site: Site, desk: Page, tmp_path: Path) -> None:
     files = folder_of(tmp_path, {"第一课.mp4": content(1_000_000), "第一课.zh.srt": SRT})
     desk.locator("#upload input[type=file]").first.set_input_files([files / "第一课.mp4", files / "第一课.zh.srt"])
-    expect(desk.locator(".upload .tag.ok").first).to_be_visible()
+    expect(desk.locator(".upload-tools .tag.ok").first).to_be_visible()
     expect(desk.get_by_role("link", name="查看资源")).to_have_count(2)
     (resource,) = site.resources()
     assert resource.title == "第一课"
@@ -80,7 +80,7 @@ def test_a_folder_with_folders(site: Site, desk: Page, tmp_path: Path) -> None:
     tree = {"课程/week1/lesson.mp4": b"a" * 1000, "课程/week2/lesson.mp4": b"b" * 999, "课程/week2/lesson.srt": SRT}
     folder_of(tmp_path, tree)
     desk.locator("#upload input[webkitdirectory]").set_input_files(tmp_path / "课程")
-    expect(desk.locator(".upload .tag.ok")).to_have_count(3)
+    expect(desk.locator(".upload-tools .tag.ok")).to_have_count(3)
     first, second = site.resources()
     assert sorted(len(site.files(one.id)) for one in (first, second)) == [1, 2]
 
@@ -105,7 +105,7 @@ def test_paused_and_resumed_by_keyboard(site: Site, desk: Page, tmp_path: Path) 
     assert site.resources() == []
     network.detach()
     resume.press("Enter")
-    expect(desk.locator(".upload .tag.ok")).to_be_visible()
+    expect(desk.locator(".upload-tools .tag.ok")).to_be_visible()
     (file,) = site.files(site.resources()[0].id)
     assert file.sha256 == hashlib.sha256(data).hexdigest()
 
@@ -124,7 +124,7 @@ def test_goes_on_after_the_page_was_closed(site: Site, visitor: BrowserContext, 
     page.goto("/upload")
     expect(page.locator(".unfinished")).to_contain_text("长课.mp4")
     page.locator("#upload input[type=file]").first.set_input_files(path)
-    expect(page.locator(".upload .tag.ok")).to_be_visible()
+    expect(page.locator(".upload-tools .tag.ok")).to_be_visible()
     expect(page.locator(".unfinished")).to_be_hidden()
     assert site.upload_row().id == row.id
     (file,) = site.files(site.resources()[0].id)
@@ -134,7 +134,7 @@ def test_goes_on_after_the_page_was_closed(site: Site, visitor: BrowserContext, 
 def test_a_refusal_says_why(site: Site, desk: Page, tmp_path: Path) -> None:
     folder = folder_of(tmp_path, {"setup.exe": b"MZ", "b.md": "# 标题".encode()})
     desk.locator("#upload input[type=file]").first.set_input_files([folder / "setup.exe", folder / "b.md"])
-    expect(desk.locator(".upload .tag.ok")).to_have_count(1)
+    expect(desk.locator(".upload-tools .tag.ok")).to_have_count(1)
     expect(desk.locator(".upload.bad .upload-note")).not_to_be_empty()
     expect(desk.get_by_role("button", name="移除：setup.exe")).to_be_visible()
     assert [one.title for one in site.resources()] == ["b"]
