@@ -9,8 +9,8 @@ from playwright.sync_api import Browser, expect, sync_playwright
 
 from repo_service import wiring
 from repo_service.context import Context
-from repo_service.migrations import run
 from repo_service.settings import Settings
+from tests.migrated import migrate
 
 pytest_plugins = ["tests.servers.fixtures", "tests.servers.databases", "tests.servers.profiles"]
 
@@ -36,7 +36,7 @@ def settings(tmp_path: Path, database_url: str) -> Settings:
 def ctx(settings: Settings) -> Iterator[Context]:
     """An embedded installation, migrated and empty; this process holds the index writer's role."""
     context = wiring.build(settings, index_writer=True)
-    run.upgrade(context.db)
+    migrate(context.db)
     yield context
     context.close()
 

@@ -10,12 +10,12 @@ import pytest
 from ingest.model import Facts, Product, Step, StepInput, StepOutput, Surroundings
 from repo_service import wiring
 from repo_service.context import Context
-from repo_service.migrations import run
 from repo_service.models import File, Job, Resource, new_id
 from repo_service.services import blobs, jobs, processing
 from repo_service.services.jobs import Pipeline
 from repo_service.settings import Settings
 from tests import support
+from tests.migrated import migrate
 
 Run = Callable[[StepInput, Surroundings], StepOutput]
 
@@ -126,6 +126,6 @@ class Bench:
 def bench(settings: Settings) -> Iterator[Bench]:
     clock = Clock()
     ctx = wiring.build(settings, index_writer=True, clock=clock)
-    run.upgrade(ctx.db)
+    migrate(ctx.db)
     yield Bench(ctx, clock, support.resource(ctx, support.institution(ctx)))
     ctx.close()

@@ -21,12 +21,12 @@ from sqlalchemy import select
 from repo_service import wiring
 from repo_service.app import create_app
 from repo_service.context import Context
-from repo_service.migrations import run
 from repo_service.models import File, Institution, Job, Resource, Upload, User
 from repo_service.policy import OPERATOR
 from repo_service.services import accounts
 from repo_service.settings import Settings
 from tests import support
+from tests.migrated import migrate
 from tests.servers.databases import fresh_database
 
 OCTETS = "application/offset+octet-stream"
@@ -177,7 +177,7 @@ def eventually(condition: Callable[[], Any], seconds: float = 20.0) -> Any:
 def installed(folder: Path, **settings: Any) -> Context:
     """An embedded installation, migrated, with an institution and an uploader."""
     ctx = wiring.build(Settings(data_dir=folder, **settings))
-    run.upgrade(ctx.db)
+    migrate(ctx.db)
     support.user(ctx, in_=support.institution(ctx))
     return ctx
 
