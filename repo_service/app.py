@@ -39,10 +39,8 @@ from repo_service.api.errors import Problem
 from repo_service.api.frame import Compression, Frame, Traffic, hosts_of, site_headers
 from repo_service.context import Context
 from repo_service.policy import ANONYMOUS
-from repo_service.services.asked import Asked
-from repo_service.services.clicks import Clicks
 from repo_service.services.media import open_file
-from repo_service.services.opens import Opens
+from repo_service.services.tallying import Tally
 from repo_service.web import pages
 
 STATIC = Path(pages.__file__).parent / "static"
@@ -189,7 +187,7 @@ def described(app: FastAPI) -> dict[str, object]:
 async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     yield
     for tally in (getattr(app.state, name, None) for name in ("opens", "asked", "clicks")):
-        if isinstance(tally, Opens | Asked | Clicks):
+        if isinstance(tally, Tally):
             await run_in_threadpool(tally.flush)
 
 

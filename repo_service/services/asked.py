@@ -5,20 +5,17 @@ fails with it. What looks like a person (e-mail addresses, long numbers) is not 
 """
 
 import re
-import threading
-import time
 from collections.abc import Mapping
 from datetime import timedelta
 
-import structlog
 from pydantic import BaseModel, Field
 from sqlalchemy import func, select
 from sqlalchemy.dialects import postgresql, sqlite
-from sqlalchemy.exc import SQLAlchemyError
 
 from repo_service.context import Context
 from repo_service.models.asked import SearchTally
 from repo_service.policy import Actor, require_anywhere
+from repo_service.services.tallying import Tally
 from search.fold import fold
 
 FLUSH_SECONDS = 30.0  # each write ends what is kept ready for readers
@@ -28,8 +25,7 @@ KEPT_DAYS = 90
 LONGEST = 100  # characters
 _PERSONAL = re.compile(r"@|\d{7,}|\d{3,}[ ._-]+\d{4,}")
 
-Tally = Mapping[tuple[str, str], tuple[int, int]]  # (language, query) → asked, in vain
-_log = structlog.get_logger(__name__)
+Times = Mapping[tuple[str, str], tuple[int, int]]  # (language, query) → asked, in vain
 
 
 class InVain(BaseModel):
@@ -40,43 +36,27 @@ class InVain(BaseModel):
     last_day: str = Field(description="The last of these days, UTC")
 
 
-class Asked:
-    """The tally of one process."""
+class Asked(Tally[dict[tuple[str, str], tuple[int, int]]]):
+    """The searches of one process."""
 
     def __init__(self, ctx: Context) -> None:
-        self._ctx = ctx
-        self._lock = threading.Lock()
-        self._writing = threading.Lock()
-        self._tally: dict[tuple[str, str], tuple[int, int]] = {}
-        self._since = time.monotonic()
+        super().__init__(ctx, every=FLUSH_SECONDS)
 
     def note(self, query: str, language: str, total: int) -> None:
         """Count one search; from time to time have written down what was counted."""
         key = language, cleaned(query)
         if not key[1]:
             return
-        with self._lock:
-            if key in self._tally or len(self._tally) < MOST_TALLIED:
-                asked, in_vain = self._tally.get(key, (0, 0))
-                self._tally[key] = asked + 1, in_vain + (total == 0)
-            due = time.monotonic() - self._since >= FLUSH_SECONDS
-            if due:
-                self._since = time.monotonic()
-        if due:
-            threading.Thread(target=self.flush, name="asked", daemon=True).start()
+        with self._open() as tally:
+            if key in tally or len(tally) < MOST_TALLIED:
+                asked, in_vain = tally.get(key, (0, 0))
+                tally[key] = asked + 1, in_vain + (total == 0)
 
-    def flush(self) -> None:
-        """Write down what was counted so far; what cannot be written is forgotten, and told to the log.
+    def _new(self) -> dict[tuple[str, str], tuple[int, int]]:
+        return {}
 
-        What another thread has begun to write is written on return too.
-        """
-        with self._writing:
-            with self._lock:
-                tally, self._tally = self._tally, {}
-            try:
-                write_down(self._ctx, tally)
-            except SQLAlchemyError as error:
-                _log.warning("searches_not_tallied", queries=len(tally), reason=type(error).__name__)
+    def _write(self, tally: Times) -> None:
+        write_down(self._ctx, tally)
 
 
 def cleaned(query: str) -> str:
@@ -85,7 +65,7 @@ def cleaned(query: str) -> str:
     return "" if len(plain) > LONGEST or _PERSONAL.search(plain) or not plain.isprintable() else plain
 
 
-def write_down(ctx: Context, tally: Tally) -> None:
+def write_down(ctx: Context, tally: Times) -> None:
     """Add a tally to today's. A day that is full takes no more new queries."""
     if not tally:
         return

@@ -6,7 +6,6 @@ that the page made up is known, in memory and for a while, so that a hit counts 
 an address only how often it told something in this minute.
 """
 
-import threading
 import time
 from bisect import bisect_right
 from collections import Counter, OrderedDict
@@ -14,11 +13,9 @@ from collections.abc import Mapping
 from datetime import timedelta
 from typing import Annotated, NamedTuple
 
-import structlog
 from pydantic import BaseModel, ConfigDict, Field
 from sqlalchemy import func, select
 from sqlalchemy.dialects import postgresql, sqlite
-from sqlalchemy.exc import SQLAlchemyError
 
 from repo_service.context import Context
 from repo_service.errors import TooMany
@@ -26,6 +23,7 @@ from repo_service.models import Resource, SearchClick, SearchTally
 from repo_service.policy import Actor, require_anywhere
 from repo_service.services.asked import FLUSH_SECONDS, cleaned
 from repo_service.services.paging import DEFAULT_LIMIT, Page, decode, page_of
+from repo_service.services.tallying import Tally
 
 RANKS = (1, 2, 3, 4, 6, 11, 21)  # the first rank of each group of ranks that is told apart
 MOST_TALLIED = 5_000  # different rows of one process between two writes
@@ -76,20 +74,14 @@ class ClickedQuery(BaseModel):
     clicks: list[ClickView]
 
 
-_log = structlog.get_logger(__name__)
-
-
-class Clicks:
-    """The tally of one process."""
+class Clicks(Tally[Counter[Click]]):
+    """The openings of hits in one process."""
 
     def __init__(self, ctx: Context) -> None:
-        self._ctx = ctx
-        self._lock = threading.Lock()
-        self._writing = threading.Lock()
-        self._tally: Counter[Click] = Counter()
+        super().__init__(ctx, every=FLUSH_SECONDS)
         self._views: OrderedDict[tuple[str, str], None] = OrderedDict()
         self._told: Counter[str] = Counter()  # by who told it, in this minute
-        self._minute = self._since = time.monotonic()
+        self._minute = time.monotonic()
 
     def note(self, draft: ClickDraft, *, teller: str, most: int = A_MINUTE) -> None:
         """Count one opening; from time to time have written down what was counted.
@@ -97,28 +89,16 @@ class Clicks:
         ``teller``: an address or an account, which may tell ``most`` of them in a minute. Raises TooMany.
         """
         click = Click(cleaned(draft.q), draft.resource_id, RANKS[bisect_right(RANKS, draft.rank) - 1])
-        with self._lock:
+        with self._open() as tally:
             self._count_telling(teller, most)
-            if click.query and not self._seen(draft) and (click in self._tally or len(self._tally) < MOST_TALLIED):
-                self._tally[click] += 1
-            due = time.monotonic() - self._since >= FLUSH_SECONDS
-            if due:
-                self._since = time.monotonic()
-        if due:
-            threading.Thread(target=self.flush, name="clicks", daemon=True).start()
+            if click.query and not self._seen(draft) and (click in tally or len(tally) < MOST_TALLIED):
+                tally[click] += 1
 
-    def flush(self) -> None:
-        """Write down what was counted so far; what cannot be written is forgotten, and told to the log.
+    def _new(self) -> Counter[Click]:
+        return Counter()
 
-        What another thread has begun to write is written on return too.
-        """
-        with self._writing:
-            with self._lock:
-                tally, self._tally = self._tally, Counter()
-            try:
-                write_down(self._ctx, tally)
-            except SQLAlchemyError as error:
-                _log.warning("clicks_not_tallied", clicks=tally.total(), reason=type(error).__name__)
+    def _write(self, tally: Mapping[Click, int]) -> None:
+        write_down(self._ctx, tally)
 
     def _count_telling(self, teller: str, most: int) -> None:
         now = time.monotonic()

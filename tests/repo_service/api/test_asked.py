@@ -133,7 +133,7 @@ def test_who_writes_down_waits_for_who_does_so_already(ctx: Context, monkeypatch
     """Else what another thread took from the tally, and has not written, would be seen nowhere for a moment."""
     begun, goes_on, real = Event(), Event(), write_down
 
-    def slow(ctx: Context, tally: asked.Tally) -> None:
+    def slow(ctx: Context, tally: asked.Times) -> None:
         begun.set()
         assert goes_on.wait(30)
         real(ctx, tally)
