@@ -1,7 +1,9 @@
 """The audit trail: rows follow one another, and whatever is done to one of them shows."""
 
+from typing import Any
+
 import pytest
-from sqlalchemy import text
+from sqlalchemy import event, text
 
 from repo_service.context import Context
 from repo_service.services import audit
@@ -58,3 +60,29 @@ def test_an_act_that_is_rolled_back_leaves_no_row(trail: Context) -> None:
 def test_every_meddling_shows(trail: Context, statement: str, where: set[int]) -> None:
     change(trail, statement)
     assert {broken.seq for broken in breaks(trail)} == where
+
+
+def test_a_row_that_was_added_by_hand_shows(trail: Context) -> None:
+    columns = "at, who, what, object, ok, detail, prev_hash, hash"
+    change(trail, f"INSERT INTO audit (seq, {columns}) SELECT 11, {columns} FROM audit WHERE seq = 10")
+    assert {broken.seq for broken in breaks(trail)} == {11}
+
+
+def test_acts_during_the_walk_break_nothing(trail: Context) -> None:
+    """On PostgreSQL each statement sees what was committed before it; so an act may fall between any two of them."""
+    writing: list[bool] = []
+
+    def act(_connection: Any, _cursor: Any, statement: str, *_: Any) -> None:
+        if statement.startswith("SELECT") and not any(writing):
+            writing.append(True)
+            with trail.db.write() as session:
+                audit.record(session, trail, "operator", "test.act", "meanwhile")
+            writing[-1] = False
+
+    event.listen(trail.db.engine, "after_cursor_execute", act)
+    try:
+        assert breaks(trail) == []
+    finally:
+        event.remove(trail.db.engine, "after_cursor_execute", act)
+    assert len(writing) > 1
+    assert breaks(trail) == []
