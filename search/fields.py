@@ -9,6 +9,7 @@ from hashlib import blake2b
 from search import pinyin, weights
 from search.model import Document, Passage
 from search.text import ASIDE, NO_WORDS, Analysis, Token, analyse, subwords, tokens
+from search.words import remembered
 
 GAP = "\u2029"  # stands between texts, so that no phrase crosses them
 HEADS = ("title", "subjects", "people", "institution", "description")
@@ -75,7 +76,7 @@ def fields(document: Document) -> Fields:
     )
 
 
-@lru_cache(maxsize=5_000)
+@remembered(5_000)
 def _analyse_again(text: str) -> Analysis:
     """Analyse what many documents have alike."""
     return analyse(text)
@@ -129,7 +130,7 @@ def abbreviated(word: str) -> str:
     return f"{pinyin.initials(word)}{KEY_SEPARATOR}{word}"
 
 
-@lru_cache(maxsize=20_000)
+@remembered(20_000)
 def completions(label: str) -> tuple[str, ...]:
     """Keys for type-ahead: a label, its pinyin and its initials, from any of its words on, words inside words too.
 
@@ -196,7 +197,7 @@ def lettered_title(letters: str) -> tuple[str, ...]:
     return tuple(f"{mark}{letters[:MAX_KEY]}" for mark in "^.") if len(letters) >= LEAST_LETTERS else ()
 
 
-@lru_cache(maxsize=100_000)
+@remembered(100_000)
 def _beginnings(word: str) -> tuple[int, ...]:
     """Where the words inside a word begin, its own beginning among them."""
     inside = {word.find(part) for part in subwords(word)} | {0}

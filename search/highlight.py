@@ -3,11 +3,11 @@
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 from html import escape
 
 from search.fold import fold_with_offsets, strange_han
-from search.text import HAN, MAX_WORD, even_terms_of_taiwan, mainland, pieces, stem, terms_of_taiwan
+from search.text import HAN, MAX_WORD, even_terms_of_taiwan, mainland, pieces, stem
+from search.words import remembered, terms_of_taiwan
 
 LOOKED_AT = 50_000  # characters of one text; a page of a book has 2,000
 _HAN_TERM = re.compile(r"[^\x00-\x7f]")
@@ -76,7 +76,7 @@ class _Sought:
         return found
 
 
-@lru_cache(maxsize=256)
+@remembered(256)
 def _sought(terms: frozenset[str]) -> _Sought:
     """What has to be known of the terms to find them."""
     words = _with_pieces({term for term in terms if _HAN_TERM.search(term)})
@@ -92,7 +92,7 @@ def _with_pieces(han: set[str]) -> set[str]:
     return found | {taiwan for taiwan, mainland in terms_of_taiwan().items() if mainland in found}
 
 
-@lru_cache(maxsize=256)
+@remembered(256)
 def _matcher(terms: frozenset[str]) -> re.Pattern[str]:
     """Chinese words are found wherever their characters stand; Latin ones are looked up whole.
 

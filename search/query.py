@@ -9,7 +9,8 @@ from typing import NamedTuple
 from search.fields import whole_title
 from search.fold import fold
 from search.synonyms import Other, written
-from search.text import Token, lines, sounds, tokens
+from search.text import Token, sounds, tokens
+from search.words import lines
 
 MAX_CHARACTERS = 400
 MAX_WORDS = 24

@@ -15,7 +15,7 @@ from search import weights
 from search.fold import fold
 from search.model import Document, Hit, Query
 from search.query import understand
-from search.text import lines
+from search.words import lines
 
 TITLE, SUMMARY = 60, 64  # characters of a document that are read; the cost of a vector grows with them
 QUESTION = 120

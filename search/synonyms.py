@@ -4,7 +4,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
 from typing import NamedTuple
 
-from search.text import lines, tokens
+from search.text import tokens
+from search.words import lines
 
 MAX_OTHERS = 6  # of one word; more would make a query slow and vague
 SEPARATOR = "="

@@ -6,21 +6,16 @@ needs no plugin.
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
-from functools import cache, lru_cache
+from functools import cache
 from operator import add
-from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 from search import pinyin
 from search.fold import fold, fold_with_offsets
+from search.words import MOST_REMEMBERED, Dictionary, dictionary, remembered, terms_of_taiwan
 
-if TYPE_CHECKING:
-    import rjieba
-
-DATA = Path(__file__).parent / "data"
 MAX_WORD = 40  # longer Latin or digit runs are keys and hashes; their head suffices to find them
 HAN = "\u3007\u3400-\u9fff\uf900-\ufaff\U00020000-\U0003ffff"
-MOST_REMEMBERED = 300_000  # words of which we know by heart how they are analysed
 LONGEST_REMEMBERED = 24  # characters between Chinese ones: punctuation, numbers, names; not whole texts
 _CODES = (
     r"(?P<standard>(?<![a-z])(?:gb|jy|gy|gbz|iso|iec|din|db\d{2})(?:/[tz])?[ -]?\d+(?:[.\-:]\d+)*)"
@@ -67,60 +62,6 @@ class Analysis(NamedTuple):
         return frozenset(self.cut) - NO_WORDS
 
 
-_own_words: set[str] = set()
-
-
-@cache
-def _segmenter() -> "rjieba.Jieba":
-    import rjieba  # its dictionary takes a tenth of a second, which commands that cut no text need not pay
-
-    segmenter = rjieba.Jieba()
-    for word in lines("words.txt"):
-        segmenter.add_word(fold(word), None, None)
-    for line in lines("taiwan.tsv"):
-        word, _, frequency = line.split("\t")
-        segmenter.add_word(word, int(frequency), None)
-    return segmenter
-
-
-def lines(name: str) -> list[str]:
-    """The lines of one of our lists of words, without remarks."""
-    read = (DATA / name).read_text(encoding="utf-8").splitlines()
-    return [line.strip() for line in read if line.strip() and not line.startswith("#")]
-
-
-@cache
-def terms_of_taiwan() -> dict[str, str]:
-    """Taiwan's terms (folded) → the mainland's: 资料库 → 数据库."""
-    rows = (line.split("\t") for line in lines("taiwan.tsv"))
-    return {taiwan: mainland for taiwan, mainland, _ in rows}
-
-
-def add_words(words: Iterable[str]) -> None:
-    """Teach the segmenter more words; what is read later knows them."""
-    set_words(_own_words.union(map(fold, words)))
-
-
-def set_words(words: Iterable[str]) -> None:
-    """Teach the segmenter these words beside its dictionaries (subjects, institutions, a librarian's own).
-
-    Words of an earlier call that are not among them are unlearned.
-    """
-    wanted = {word for word in map(fold, words) if len(word) > 1}
-    if wanted == _own_words:
-        return
-    if not _own_words <= wanted:
-        _segmenter.cache_clear()
-        _own_words.clear()
-    for word in sorted(wanted - _own_words):
-        if not _segmenter().has_word(word):
-            _segmenter().add_word(word, None, None)
-    _own_words.update(wanted)
-    for remembered in (subwords, pieces):
-        remembered.cache_clear()
-    _PARTS.clear()
-
-
 def stem(word: str) -> str:
     """Light English stemming: the plural goes, nothing else (Harman's S-stemmer)."""
     if len(word) < 4 or not word.isalpha() or not word.isascii():
@@ -153,12 +94,12 @@ def tokens(text: str) -> list[Token]:
 
 def _han_tokens(run: str, at: int) -> Iterator[Token]:
     """Words of a run of Chinese. Taiwan's terms are put into the mainland's before words are cut for good."""
-    taiwan = terms_of_taiwan()
-    cut = _segmenter().tokenize(run, "default", False)
+    taiwan, known = terms_of_taiwan(), dictionary()
+    cut = known.places(run)
     even = even_terms_of_taiwan()
     usual = "".join([even.get(word, word) for word, _, _ in cut])
     if usual != run:
-        cut = _segmenter().tokenize(usual, "default", False)
+        cut = known.places(usual)
     for word, start, end in cut:
         yield Token(taiwan.get(word, word), at + start, at + end, han=True)
 
@@ -202,27 +143,13 @@ def _other_tokens(run: str, start: int, end: int) -> Iterator[Token]:
         yield Token(run[:MAX_WORD], start, end)
 
 
-@lru_cache(maxsize=200_000)
+@remembered(200_000)
 def subwords(word: str) -> tuple[str, ...]:
     """The dictionary words inside a long Chinese word: 计算机网络 → 计算, 计算机, 网络."""
-    if len(word) < 3:
-        return ()
-    taiwan = terms_of_taiwan()
-    found = [*_segmenter().cut_for_search(word, False), *_longer_inside(word)]
-    return tuple(dict.fromkeys(taiwan.get(part, part) for part in found if 1 < len(part) < len(word)))
+    return dictionary().inside(word)
 
 
-def _longer_inside(word: str) -> Iterator[str]:
-    """Words of four characters and more inside a longer one, which the segmenter's own search mode leaves out."""
-    segmenter = _segmenter()
-    for length in range(4, len(word)):
-        for start in range(len(word) - length + 1):
-            part = word[start : start + length]
-            if segmenter.has_word(part) and segmenter.cut(part, False) == [part]:  # else it is a word's beginning
-                yield part
-
-
-@lru_cache(maxsize=20_000)
+@remembered(20_000)
 def pieces(word: str) -> tuple[str, ...]:
     """A long word as shorter ones, side by side: 计算机网络 → 计算机, 网络; empty when it cannot be cut so."""
     best: list[tuple[str, ...] | None] = [()] + [None] * len(word)
@@ -256,7 +183,8 @@ def analyse(text: str) -> Analysis:
     parts = _GAP.split(text.translate(_MARKED))
     gaps = [_GAPS[gap] for gap in parts[1::2]]
     parts[1::2] = [gap.marks for gap in gaps]
-    words = _words_of("".join(parts))
+    known = dictionary()
+    words = _words_of("".join(parts), known)
     joined = " ".join(words)
     between = [word for gap in gaps for word in gap.words]
     if between:
@@ -265,7 +193,7 @@ def analyse(text: str) -> Analysis:
         joined = "".join(pieces)
     return Analysis(
         words=joined,
-        parts="".join([_PARTS[word] for word in words if len(word) > 2]),
+        parts="".join([known.parts[word] for word in words if len(word) > 2]),
         chars=" ".join("".join(words).replace(ASIDE, "\n")),
         sounds=_sounds_of(words),
         cut=words,
@@ -309,16 +237,16 @@ def _set_aside(kind: str, run: str) -> str:
     return " ".join(token.text for token in found)
 
 
-def _words_of(run: str) -> list[str]:
+def _words_of(run: str, known: Dictionary) -> list[str]:
     """Chinese cut into words as `_han_tokens` does; what stands between runs is left among them."""
     taiwan = terms_of_taiwan()
-    words = _segmenter().cut(run, False)
+    words = known.cut(run)
     if taiwan.keys().isdisjoint(words):
         return words
     even = even_terms_of_taiwan()
     usual = "".join([even.get(word, word) for word in words])
     if usual != run:
-        words = _segmenter().cut(usual, False)
+        words = known.cut(usual)
     return [taiwan.get(word, word) for word in words]
 
 
@@ -331,16 +259,6 @@ def _sounds_of(words: list[str]) -> str:
     runs = "".join(map(_SPOKEN.__getitem__, words)).split("\n")
     pairs = [run[run.index(" ") + 1 : run.rindex(" ")] for run in runs if run]
     return " ".join(filter(None, pairs))
-
-
-class _Parts(dict[str, str]):
-    """Word → the words inside it, each with a space after it."""
-
-    def __missing__(self, word: str) -> str:
-        if len(self) > MOST_REMEMBERED:
-            self.clear()
-        self[word] = found = "".join(f"{part} " for part in subwords(word))
-        return found
 
 
 class _Spoken(dict[str, str]):
@@ -357,4 +275,4 @@ class _Spoken(dict[str, str]):
         return found
 
 
-_MARKED, _GAPS, _PARTS, _SPOKEN = _Marked(), _Gaps(), _Parts(), _Spoken()
+_MARKED, _GAPS, _SPOKEN = _Marked(), _Gaps(), _Spoken()

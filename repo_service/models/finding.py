@@ -35,7 +35,7 @@ class SearchPin(Base):
     __tablename__ = "search_pin"
     __table_args__ = (UniqueConstraint("words", "resource_id"),)
     id: Mapped[str] = mapped_column(String(36), primary_key=True, default=new_id)
-    words: Mapped[str] = mapped_column(String(200))  # folded and cut, so that any way of writing them meets it
+    words: Mapped[str] = mapped_column(String(200))  # folded, without blanks, so that any way of writing them meets it
     typed: Mapped[str] = mapped_column(String(200))
     resource_id: Mapped[str] = mapped_column(ForeignKey("resource.id"), index=True)
     hides: Mapped[bool]

@@ -119,7 +119,7 @@ def _send(ctx: Context, finding: Finding) -> str:
 def _index(ctx: Context, finding: Finding) -> str:
     """Write the resource into the index anew; one that the database does not know is taken out of it."""
     with ctx.db.write() as session:
-        resource = session.get(Resource, finding.object)
+        resource = session.get(Resource, finding.object, with_for_update=True)
         if resource is None:
             outbox.add(session, ctx, outbox.INDEX, finding.object)
         else:

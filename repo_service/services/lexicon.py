@@ -1,6 +1,7 @@
 """The words of search that people look after: what means the same, and what is one word. Every process follows."""
 
 import re
+import threading
 import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
@@ -8,7 +9,7 @@ from typing import Annotated
 from weakref import WeakKeyDictionary
 
 from pydantic import BaseModel, ConfigDict, Field
-from sqlalchemy import func, select
+from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
 
 from repo_service.context import Context
@@ -19,7 +20,7 @@ from repo_service.policy import Actor, require_anywhere
 from repo_service.services import audit, counters, outbox
 from repo_service.services.drafts import LINE
 from repo_service.services.paging import Page, decode, page_of
-from search import text
+from search import words as dictionary
 from search.errors import SearchUnavailable
 from search.fold import fold
 from search.model import Query
@@ -76,6 +77,7 @@ class _Known:
     looked_at: float = 0.0
     state: tuple[int, ...] = ()
     synonyms: Synonyms = field(default_factory=lambda: Synonyms(curated_groups()))
+    looking: threading.Lock = field(default_factory=threading.Lock)
 
 
 _known: WeakKeyDictionary[Database, _Known] = WeakKeyDictionary()
@@ -84,21 +86,32 @@ _known: WeakKeyDictionary[Database, _Known] = WeakKeyDictionary()
 def current(ctx: Context, *, now: bool = False) -> Synonyms:
     """What means the same, as it stands; words that were added cut text from here on.
 
-    Looks into the database once a second at most. ``now``: look at once.
+    Looks into the database once a second at most; while one thread does, the others go on with what was known.
+    ``now``: look at once.
     """
     known = _known.get(ctx.db)
     if known is None:  # not by setdefault: it would read all curated groups for each search, to throw them away
         known = _known.setdefault(ctx.db, _Known())
     if not now and time.monotonic() - known.looked_at < FRESH_SECONDS:
         return known.synonyms
+    if known.looking.acquire(blocking=now or not known.state):
+        try:
+            _look(ctx, known)
+        finally:
+            known.looking.release()
+    return known.synonyms
+
+
+def _look(ctx: Context, known: _Known) -> None:
+    """The state is read first: on PostgreSQL the words may be newer, and are then read once more, never less new."""
+    begun = time.monotonic()
     with ctx.db.read() as session:
         state = _state(session)
         if state != known.state:
-            text.set_words(_words(session))
+            dictionary.set_words(_words(session))
             known.synonyms = Synonyms([*curated_groups(), *(row.expressions for row in _groups(session))])
             known.state = state
-    known.looked_at = time.monotonic()
-    return known.synonyms
+    known.looked_at = begun
 
 
 def groups(ctx: Context, actor: Actor) -> list[GroupView]:
@@ -305,9 +318,16 @@ def _holding(ctx: Context, word: str) -> list[str]:
 
 
 def _changed(session: Session, ctx: Context, holding: Sequence[str]) -> None:
-    """Raise the state, and have these resources indexed anew."""
+    """Raise the state, and have these resources indexed anew.
+
+    The database itself counts up: a number that was read before others raised it would turn the revision back, and the
+    index would take the next changes for old ones.
+    """
     raise_state(session)
-    for resource in session.scalars(select(Resource).where(Resource.id.in_(holding))):
-        if resource.state == "published":
-            resource.rev += 1
-            outbox.add(session, ctx, outbox.INDEX, resource.id, resource.rev)
+    some = select(Resource.id).where(Resource.id.in_(holding), Resource.state == "published")
+    locked = list(
+        session.scalars(some.order_by(Resource.id).with_for_update())
+    )  # in order, so that nobody waits in a ring
+    raised = update(Resource).where(Resource.id.in_(locked)).values(rev=Resource.rev + 1)
+    for identity, rev in session.execute(raised.returning(Resource.id, Resource.rev)).all():
+        outbox.add(session, ctx, outbox.INDEX, identity, rev)

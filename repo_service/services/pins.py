@@ -59,8 +59,16 @@ class PinView(BaseModel):
 
 
 def key(q: str) -> str:
-    """A query by its words, however it is written: case, script and blanks make no difference."""
-    return " ".join(token.text for token in tokens(q[:LONGEST]) if not token.part)[:LONGEST]
+    """A query by its words, however it is written: case, script and blanks make no difference.
+
+    Nor does where Chinese is cut: words that are learned later would part a pin from its query.
+    """
+    written, chinese = "", False
+    for token in tokens(q[:LONGEST]):
+        if not token.part:
+            written += token.text if chinese and token.han else f" {token.text}"
+            chinese = token.han
+    return written.strip()[:LONGEST]
 
 
 def arranged(ctx: Context, q: str) -> Arranged:

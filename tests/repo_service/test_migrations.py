@@ -14,10 +14,12 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import inspect, text
 from sqlalchemy.exc import OperationalError
 
+from repo_service.context import Context
 from repo_service.db import Database
 from repo_service.errors import Misconfigured
 from repo_service.migrations import run
-from repo_service.models import Base
+from repo_service.models import Base, SearchPin
+from tests import support
 from tests.servers.databases import created
 
 
@@ -134,3 +136,19 @@ def test_a_database_of_a_newer_program_is_refused(tmp_path: Path) -> None:
 def test_revisions_are_one_line() -> None:
     scripts = list(ScriptDirectory(str(run.HERE)).walk_revisions())
     assert [script.revision for script in reversed(scripts)] == run.revisions()
+
+
+@pytest.mark.both_databases
+def test_pins_forget_where_their_query_was_cut(ctx: Context) -> None:
+    school = support.institution(ctx)
+    one, two = (support.resource(ctx, school).id for _ in range(2))
+    made = {"hides": False, "created_at": ctx.clock(), "typed": "碳中和"}
+    with ctx.db.write() as session:
+        for words, resource in (("碳 中和", one), ("碳中 和", one), ("碳 中和", two), ("cet-4 英语 考试", one)):
+            session.add(SearchPin(words=words, resource_id=resource, **made))
+            session.flush()
+        session.execute(text("UPDATE alembic_version SET version_num = 'r0006'"))
+    assert run.upgrade(ctx.db)
+    with ctx.db.read() as session:
+        held = {(pin.words, pin.resource_id) for pin in session.query(SearchPin)}
+    assert held == {("碳中和", one), ("碳中和", two), ("cet-4 英语考试", one)}

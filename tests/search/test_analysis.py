@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 from search import pinyin
 from search.fields import MAX_LABEL, completions, title_keys
 from search.fold import fold, fold_with_offsets
-from search.text import analyse, pieces, sounds, stem, subwords, terms_of_taiwan, tokens
+from search.text import analyse, pieces, sounds, stem, subwords, tokens
+from search.words import terms_of_taiwan
 from tests.search import readings
 
 CHINESE = st.text(
