@@ -18,7 +18,7 @@ from search.query import Plan, understand
 from search.stages import Stage, stages, with_others
 from search.text import stem
 
-TIES = 50  # hits before and after a page that are put in order with those of the same score
+BLOCK = 100  # hits that are put in order together, from the first one on, whatever page is asked for
 PASSAGES_AT_ONCE = 500
 Addresses = Sequence[tuple[Any, tantivy.DocAddress]]
 
@@ -26,11 +26,12 @@ Addresses = Sequence[tuple[Any, tantivy.DocAddress]]
 def settled(hits: Addresses, start: int, end: int, identity: Callable[[tantivy.DocAddress], str]) -> Addresses:
     """From ``start`` to ``end`` of these hits, those of the same score in order of id.
 
-    Without this their order would be that in which they happen to lie in the index.
+    Without this their order would be that in which they happen to lie in the index. ``hits`` begin with a block: in
+    blocks, so that pages fit together however many have the same score.
     """
     ordered: list[tuple[Any, tantivy.DocAddress]] = []
-    for _, group in groupby(hits, lambda hit: hit[0]):
-        same = list(group)
+    for _, group in groupby(enumerate(hits), lambda one: (one[0] // BLOCK, one[1][0])):
+        same = [hit for _, hit in group]
         if len(same) > 1 and len(ordered) < end and len(ordered) + len(same) > start:
             same.sort(key=lambda hit: identity(hit[1]))
         ordered += same
@@ -116,10 +117,9 @@ class OneSearch:
         offset, limit = asking.page(self._query)
         order = asking.order(self._query, self._plan)
         if order == "relevance":
-            before = min(offset, TIES)
-            found = self._searcher.search(
-                query, limit=before + limit + TIES, offset=offset - before, weight_by_field="weight"
-            )
+            before = offset % BLOCK
+            whole = -(-(before + limit) // BLOCK) * BLOCK
+            found = self._searcher.search(query, limit=whole, offset=offset - before, weight_by_field="weight")
             hits = settled(found.hits, before, before + limit, self._id)
         else:
             way = tantivy.Order.Asc if order == "shortest" else tantivy.Order.Desc

@@ -1,5 +1,6 @@
 """What every search engine must do, whatever engine it is."""
 
+import random
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -57,6 +58,8 @@ LECTURES = (
         opens=500,
     ),
 )
+
+ALIKE = 330
 
 
 @pytest.fixture(params=["embedded", pytest.param("elasticsearch", marks=pytest.mark.xdist_group("servers"))])
@@ -185,6 +188,19 @@ def test_orders(filled: SearchIndex, sort: str, order: list[str]) -> None:
 def test_pages_by_offset(filled: SearchIndex) -> None:
     pages = [ids(filled, "", offset=offset, limit=1) for offset in range(4)]
     assert pages == [["c"], ["b"], ["a"], []]
+
+
+def test_pages_fit_together_when_all_are_alike(index: SearchIndex) -> None:
+    """Serial titles weigh the same, and lie in the index as they were written last."""
+    numbers = list(range(ALIKE))
+    for part in range(4):  # edits and growth put documents behind others
+        random.Random(part).shuffle(numbers)
+        some = numbers if not part else numbers[: ALIKE // 5]
+        index.write([Document(id=f"{n:05}", rev=part + 1, title="数学讲义", published_at=1e9) for n in some])
+    for limit in (7, 20, 100):
+        shown = [one for start in range(0, ALIKE, limit) for one in ids(index, "数学", limit=limit, offset=start)]
+        assert len(shown) == len(set(shown)) == ALIKE
+        assert shown[:100] == sorted(shown[:100])
 
 
 def test_older_revisions_are_ignored(filled: SearchIndex) -> None:
