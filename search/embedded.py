@@ -186,9 +186,10 @@ def _fill(engine: Engine, documents: Iterable[Document]) -> list[Rejected]:
     return rejected
 
 
-def _replay(engine: Engine, path: Path, skip: int) -> int:
-    changes = list(journal.read(path, skip))
+def _replay(engine: Engine, path: Path, start: int) -> int:
+    """Apply what the journal holds from this byte on; where it ends."""
+    changes, end = journal.read(path, start)
     if changes:
         with engine.batch():
             engine.apply(changes, check=True)
-    return skip + len(changes)
+    return end
