@@ -22,9 +22,9 @@ from sqlalchemy.orm import Session
 
 from repo_service.context import Context
 from repo_service.errors import Conflict, NotFound
-from repo_service.models import SavedSearch, SearchDigest, User
+from repo_service.models import Outbox, SavedSearch, SearchDigest, User
 from repo_service.policy import ANONYMOUS, Actor, require
-from repo_service.services import mail
+from repo_service.services import mail, outbox
 from repo_service.services.finding import SearchRequest, search
 from repo_service.services.hits import HitView
 from repo_service.services.labels import Locale
@@ -108,6 +108,10 @@ def send_due(ctx: Context, write: Write, *, stopping: Callable[[], bool] = lambd
             report["digests_failed"] += 1
             if isinstance(error, NotSent) and error.code != "mail_refused":
                 break
+        except Exception:  # what nobody foresaw about one letter keeps no other one back
+            _log.exception("digest_failed", digest=saved_id)
+            _failed(ctx, claim, MaybeSent())
+            report["digests_failed"] += 1
         else:
             _done(ctx, claim, sent=digest is not None)
             report["digests_sent" if digest is not None else "digests_without_news"] += 1
@@ -179,15 +183,25 @@ def _claim(ctx: Context, saved_id: str) -> _Claim | None:
         row = session.get(SearchDigest, saved_id, with_for_update=True)
         if row is None or row.due_at > now:
             return None
+        until = _known_until(session, now)
+        if until < now - SETTLED and until <= row.since:
+            return None  # the index is far behind: it stays due
         saved = session.get_one(SavedSearch, saved_id)
         user = session.get_one(User, saved.user_id)
         key = f"{saved_id}.{row.due_at:%Y%m%d%H%M%S}"
         period = PERIODS[row.every]
         row.due_at += period * (1 + (now - row.due_at) // period)  # periods in which nobody looked are skipped
         return _Claim(
-            saved_id, key, row.since, max(row.since, now - SETTLED), saved.name, saved.address,
+            saved_id, key, row.since, max(row.since, until), saved.name, saved.address,
             row.every, "en" if row.language == "en" else "zh", user.email, user.name, token(row),
         )  # fmt: skip
+
+
+def _known_until(session: Session, now: datetime) -> datetime:
+    """What was published before this moment is in the index: none of it waits to be carried there."""
+    waiting = select(func.min(Outbox.created_at)).where(Outbox.kind == outbox.INDEX, Outbox.done_at.is_(None))
+    oldest = session.scalar(waiting)
+    return min(now, oldest or now) - SETTLED
 
 
 def _news(ctx: Context, claim: _Claim) -> Digest | None:

@@ -84,7 +84,7 @@ def send(ctx: Context, server: Server, letter: Letter) -> None:
     content = _bytes(ctx, letter)
     with _connected(server) as client:
         try:
-            told = client.mail(parseaddr(ctx.settings.mail_from)[1]), client.rcpt(letter.to)
+            told = client.mail(parseaddr(ctx.settings.mail_from)[1]), client.rcpt(_routed(letter.to))
         except (smtplib.SMTPException, OSError):
             raise NotSent("mail_away") from None
         if any(code >= 400 for code, _ in told):
@@ -97,6 +97,15 @@ def send(ctx: Context, server: Server, letter: Letter) -> None:
             raise MaybeSent from None
         if code >= 400:
             raise NotSent("mail_refused")
+
+
+def _routed(address: str) -> str:
+    """An address as every server takes it: its domain in the letters of the DNS (RFC 5890). Raises NotSent."""
+    name, _, domain = address.rpartition("@")
+    try:
+        return f"{name}@{domain.encode('idna').decode()}"
+    except UnicodeError:
+        raise NotSent("mail_refused") from None
 
 
 @contextmanager

@@ -4,7 +4,8 @@ import hashlib
 import logging
 import shutil
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,7 @@ from repo_service.services.opens import Opens
 from repo_service.settings import Settings
 from repo_service.vocab import STATES
 from tests import support
+from tests.servers.smtp import Mailbox, serving
 
 BASE = "http://127.0.0.1:8000"
 MEMBERS = ("uploader", "curator", "reviewer", "institution_admin")
@@ -138,3 +140,33 @@ def site(ctx: Context, application: FastAPI) -> Site:
 def states(site: Site) -> dict[str, Resource]:
     """One resource of the uploader's in each state."""
     return {state: site.resource(state, title=f"资源 {state}") for state in STATES}
+
+
+class Time:
+    """A clock that a test moves."""
+
+    def __init__(self, now: datetime) -> None:
+        self.now = now
+
+    def __call__(self) -> datetime:
+        return self.now
+
+
+@pytest.fixture
+def box() -> Iterator[Mailbox]:
+    with serving() as made:
+        yield made
+
+
+@pytest.fixture
+def time(ctx: Context) -> Time:
+    return Time(ctx.clock())
+
+
+@pytest.fixture
+def town(site: Site, box: Mailbox, time: Time) -> Site:
+    """The site with mail and a clock of its own."""
+    given = {"mail_url": f"smtp://127.0.0.1:{box.port}?tls=none", "mail_from": "学海 <noreply@example.cn>"}
+    settings = site.ctx.settings.model_copy(update=given)
+    site.ctx = site.app.state.ctx = replace(site.ctx, settings=settings, clock=time)
+    return site

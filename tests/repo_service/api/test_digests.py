@@ -1,7 +1,6 @@
 """Mail about kept searches: at most one letter in a period, nothing new is lost, and whoever gets it can end it."""
 
 import re
-from collections.abc import Iterator
 from dataclasses import replace
 from datetime import datetime, timedelta
 from email.message import EmailMessage
@@ -11,87 +10,14 @@ from typing import Any
 import pytest
 
 from repo_service import worker
-from repo_service.context import Context
-from repo_service.models import Resource, SearchDigest, User
-from repo_service.services import digests, indexing, mail
+from repo_service.models import User
+from repo_service.services import digests, mail
 from repo_service.services.digests import FIRST_RETRY, RETRIES, SETTLED
-from repo_service.web import letters
-from tests.repo_service.api.conftest import Site
-from tests.servers.smtp import Mailbox, serving
+from tests.repo_service.api.conftest import Site, Time
+from tests.repo_service.api.posting import DAY, PATH, held, keep, parts, publish, row, run
+from tests.servers.smtp import Mailbox
 
 pytestmark = pytest.mark.both_databases
-DAY = timedelta(days=1)
-PATH = "/api/v1/me/searches"
-
-
-class Time:
-    """A clock that a test moves."""
-
-    def __init__(self, now: datetime) -> None:
-        self.now = now
-
-    def __call__(self) -> datetime:
-        return self.now
-
-
-@pytest.fixture
-def box() -> Iterator[Mailbox]:
-    with serving() as made:
-        yield made
-
-
-@pytest.fixture
-def time(ctx: Context) -> Time:
-    return Time(ctx.clock())
-
-
-@pytest.fixture
-def town(site: Site, box: Mailbox, time: Time) -> Site:
-    """The site with mail and a clock of its own."""
-    given = {"mail_url": f"smtp://127.0.0.1:{box.port}?tls=none", "mail_from": "学海 <noreply@example.cn>"}
-    settings = site.ctx.settings.model_copy(update=given)
-    site.ctx = site.app.state.ctx = replace(site.ctx, settings=settings, clock=time)
-    return site
-
-
-def publish(site: Site, title: str) -> Resource:
-    row = site.resource(title=title)
-    with site.ctx.db.write() as session:
-        indexing.touch(session, site.ctx, session.merge(row), visibility=True)
-    while indexing.drain(site.ctx):
-        continue
-    return row
-
-
-def keep(site: Site, every: str | None = "daily", *, q: str = "豫剧", who: str = "learner", **headers: str) -> str:
-    client = site.client(who, **headers)
-    made = client.post(PATH, json={"address": f"q={q}"})
-    assert made.status_code == 201, made.text
-    changed = client.patch(f"{PATH}/{made.json()['id']}", json={"digest": every})
-    assert changed.status_code == 200, changed.text
-    return str(made.json()["id"])
-
-
-def run(site: Site) -> dict[str, int]:
-    return dict(digests.send_due(site.ctx, letters.digest))
-
-
-def row(site: Site, saved_id: str) -> SearchDigest | None:
-    with site.ctx.db.read() as session:
-        return session.get(SearchDigest, saved_id)
-
-
-def held(site: Site, saved_id: str) -> SearchDigest:
-    found = row(site, saved_id)
-    assert found is not None
-    return found
-
-
-def parts(letter: EmailMessage) -> tuple[str, str]:
-    plain, html = letter.get_body(("plain",)), letter.get_body(("html",))
-    assert plain is not None
-    assert html is not None
-    return plain.get_content(), html.get_content()
 
 
 def test_one_letter_in_a_period_with_what_is_new(town: Site, box: Mailbox, time: Time) -> None:
