@@ -10,7 +10,7 @@ from fastapi import FastAPI, Request
 from fastapi.encoders import jsonable_encoder
 from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel
-from sqlalchemy.exc import IntegrityError, OperationalError
+from sqlalchemy.exc import DataError, IntegrityError, OperationalError
 from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse, Response
 
@@ -44,6 +44,7 @@ TABLE: dict[type[Exception], int] = {
     SearchUnavailable: 503,
     OperationalError: 503,
     IntegrityError: 409,  # somebody else was faster with the same name or key
+    DataError: 422,  # what no column can hold: a NUL, a number beyond all bounds
 }
 # codes that have another status than their class: the request cannot be understood at all
 BY_CODE = {
@@ -96,7 +97,7 @@ def refusal_of(error: Exception) -> Refusal:
     """The row of the table for an error, with its facts."""
     status = next((TABLE[parent] for parent in type(error).__mro__ if parent in TABLE), 500)
     if not isinstance(error, errors.XuehaiError):
-        code = {409: "conflict", 503: "unavailable"}.get(status, "internal")
+        code = {409: "conflict", 422: "invalid", 503: "unavailable"}.get(status, "internal")
         return Refusal(status, code, headers=_headers(status, error))
     fields = error.errors if isinstance(error, errors.Invalid) else ()
     code = error.stable_code
@@ -167,7 +168,7 @@ def install(app: FastAPI, page: Page) -> None:
         malformed = any(one["type"] == "json_invalid" for one in error.errors())
         return answer(request, Refusal(400 if malformed else 422, "invalid", fields=fields))
 
-    for kind in (errors.XuehaiError, StorageError, SearchUnavailable, OperationalError, IntegrityError):
+    for kind in (errors.XuehaiError, StorageError, SearchUnavailable, OperationalError, IntegrityError, DataError):
         app.add_exception_handler(kind, ours)
     app.add_exception_handler(HTTPException, framework)
     app.add_exception_handler(RequestValidationError, invalid)

@@ -18,6 +18,7 @@ from repo_service.policy import ANONYMOUS
 from repo_service.services import collections, directory, publicity
 from repo_service.services.indexing import search as find
 from repo_service.services.indexing import suggest as complete
+from search.errors import SearchUnavailable
 
 router = APIRouter(tags=["publicity"], dependencies=[PUBLIC_ROUTE])
 ATOM = "http://www.w3.org/2005/Atom"
@@ -92,9 +93,11 @@ def newest(request: Request, ctx: Ctx, lang: Lang) -> Response:
 def found(
     request: Request, ctx: Ctx, lang: Lang, q: Words = "", exact: Exact = False, cursor: Cursor = None
 ) -> Response:
-    """A search as a feed, the newest first; takes the filters of `/api/v1/search`."""
+    """A search as a feed, the newest first; takes the filters of `/api/v1/search`. 503 while the engine is away."""
     asked = search_request(request, q=q, sort="newest", cursor=cursor, limit=FEED_LENGTH, locale=lang, exact=exact)
     page = find(ctx, ANONYMOUS, asked)
+    if page.degraded:
+        raise SearchUnavailable("a feed is kept by others: better none than half of one")
     resources = publicity.by_ids(ctx, [hit.id for hit in page.hits])
     return _feed(request, ctx, lang, resources, q, page.next_cursor)
 

@@ -1,5 +1,6 @@
 """Searching the catalogue: the engine's answer, re-checked in the database and put into words and links."""
 
+import re
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -7,29 +8,31 @@ from typing import Literal
 from urllib.parse import urlencode
 
 from pydantic import BaseModel, Field
-from sqlalchemy import func, or_, select
+from sqlalchemy import or_, select
 from sqlalchemy.orm import Session
 
 from repo_service.context import Context
 from repo_service.errors import Invalid
-from repo_service.models import Institution, Resource
+from repo_service.models import Institution
 from repo_service.policy import Actor
 from repo_service.services import lexicon, paging, pins, popular
 from repo_service.services.hints import Hint, hints
 from repo_service.services.hits import HitView, hits_of
 from repo_service.services.labels import Locale, labels_of
+from repo_service.services.named import named
+from repo_service.services.titles import by_title
 from repo_service.services.typed import TypedFilter, joined
 from repo_service.services.typed import read as read_typed
 from search.errors import SearchUnavailable
 from search.fold import fold
-from search.model import FACETS, Answer, Hit, Query, Sort
+from search.model import FACETS, Answer, Query, Sort
 from search.query import CUT, MAX_CHARACTERS
 from search.suggest import mixed
 from search.synonyms import Synonyms
 
 MAX_DEPTH = 10_000
 PASSAGES = 3
-_LIKE_LENGTH = 60
+CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
 SuggestionKind = Literal["title", "subject", "institution", "person", "collection", "query"]  # courses come later
 
 
@@ -51,6 +54,12 @@ class SearchRequest:
     passages: int = PASSAGES
     within: str = ""
     exact: bool = False
+
+    def __post_init__(self) -> None:
+        """Control characters are no part of any word or value, and PostgreSQL takes no text with a NUL."""
+        object.__setattr__(self, "q", CONTROL.sub(" ", self.q))
+        marked = {name: tuple(CONTROL.sub("\ufffd", one) for one in some) for name, some in self.filters.items()}
+        object.__setattr__(self, "filters", marked)
 
 
 class FacetValue(BaseModel):
@@ -93,7 +102,7 @@ def search(ctx: Context, actor: Actor, request: SearchRequest) -> SearchPage:
     """
     started = time.perf_counter()
     generation, offset = _place(request)
-    if offset + request.limit > MAX_DEPTH:
+    if offset >= MAX_DEPTH:
         raise Invalid("narrow the search with filters instead of paging on", code="too_deep", depth=MAX_DEPTH)
     words, typed = read_typed(ctx.db, request.q)
     chosen = joined(request.filters, typed)
@@ -103,7 +112,7 @@ def search(ctx: Context, actor: Actor, request: SearchRequest) -> SearchPage:
         answer = ctx.index.search(query)
         degraded = "index_incomplete" in answer.notices
     except SearchUnavailable:
-        answer, degraded = _by_title(ctx, query), True
+        answer, degraded = by_title(ctx, query), True
     if generation and answer.generation != generation:
         raise Invalid("the index was renewed; start again at the first page", code="stale_cursor")
     with ctx.db.look() as connection:
@@ -147,18 +156,13 @@ def suggest(ctx: Context, q: str, limit: int = 10) -> list[SuggestionView]:
 def _named(ctx: Context, q: str, most: int) -> list[SuggestionView]:
     """What the index knows by name."""
     try:
-        found = ctx.index.suggest(q, most)
+        found = named(ctx, q, most)
     except SearchUnavailable:
         return []
     with ctx.db.read() as session:
-        ids = [one.id for one in found if one.kind == "title"]
-        rows = session.execute(select(Resource.id, Resource.state).where(Resource.id.in_(ids)))
-        public = {identity for identity, state in rows if state == "published"}
         slugs = _slugs(session, [one.text for one in found if one.kind == "institution"])
     views = []
     for one in found:
-        if one.kind == "title" and one.id not in public:
-            continue
         address = f"/resources/{one.id}" if one.kind == "title" else f"/search?{urlencode({'q': one.text})}"
         if one.text in slugs and one.kind == "institution":
             address = f"/institutions/{slugs[one.text]}"
@@ -199,7 +203,7 @@ def _query(
         filters={name: values for name, values in chosen.items() if name in FACETS and values},
         sort=request.sort,
         offset=offset,
-        limit=request.limit,
+        limit=min(request.limit, MAX_DEPTH - offset),
         facets=request.facets,
         passages_per_hit=request.passages,
         within=request.within,
@@ -208,23 +212,6 @@ def _query(
         hidden=arranged.hidden,
         synonyms=synonyms,
     )
-
-
-def _by_title(ctx: Context, query: Query) -> Answer:
-    """What the database alone can say while the engine is away: titles that hold the words as typed."""
-    if query.within:
-        return Answer()
-    words = query.text[:_LIKE_LENGTH].split()
-    with ctx.db.read() as session:
-        matching = select(Resource.id, Resource.rev).where(
-            Resource.state == "published",
-            Resource.id.not_in(query.hidden),
-            *(Resource.title.icontains(word, autoescape=True) for word in words),
-        )
-        total = session.scalar(select(func.count()).select_from(matching.subquery())) or 0
-        newest = matching.order_by(Resource.published_at.desc(), Resource.id).offset(query.offset).limit(query.limit)
-        hits = tuple(Hit(identity, rev, 0.0, ("title",)) for identity, rev in session.execute(newest).all())
-    return Answer(total=total, hits=hits, terms=tuple(words))
 
 
 def _facets(

@@ -9,6 +9,7 @@ from pydantic import BaseModel, Field
 
 from repo_service.context import Context
 from repo_service.services.labels import Locale, labels
+from repo_service.services.named import named
 from search.errors import SearchUnavailable
 from search.model import Query
 from search.query import understand
@@ -79,7 +80,7 @@ def _counted(ctx: Context, query: Query, kind: str, text: str) -> Hint | None:
 def _nearby(ctx: Context, word: str) -> Iterator[Hint]:
     """What goes on like the beginning of a word, the longest beginning that anything does."""
     for less in range(min(SHORTER, len(word) - 1)):
-        if found := ctx.index.suggest(word[: len(word) - less], NEAR):
+        if found := named(ctx, word[: len(word) - less], NEAR):
             yield from (Hint(kind="near", text=one.text, url=f"/search?{urlencode({'q': one.text})}") for one in found)
             return
 

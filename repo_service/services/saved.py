@@ -11,6 +11,7 @@ from repo_service.context import Context
 from repo_service.errors import Conflict, Invalid, NotFound
 from repo_service.models import SavedSearch, SearchDigest
 from repo_service.policy import Actor, require
+from repo_service.services.finding import CONTROL
 from search.model import FACETS
 
 MAX_SAVED = 100
@@ -79,11 +80,15 @@ def _view(row: SavedSearch, digest: SearchDigest | None) -> SavedView:
 def save(ctx: Context, actor: Actor, address: str, name: str = "") -> tuple[str, str]:
     """Keep the search of this query string; one that is kept already stays.
 
-    Answers (id, the query string as it is kept: words and filters alone). Raises Invalid and Conflict.
+    Answers (id, the query string as it is kept: words and filters alone). Raises Invalid and Conflict: what is too long
+    is not cut, for without its last filters it would be another search.
     """
     require(actor, "account.use")
-    pairs = [(key, value) for key, value in parse_qsl(address[:LONGEST]) if key in _KEPT]
-    kept = urlencode(sorted(pairs))[:LONGEST]
+    pairs = [(key, value) for key, value in parse_qsl(CONTROL.sub(" ", address)) if key in _KEPT]
+    pairs = [(key, CONTROL.sub(" ", value)) for key, value in pairs]
+    kept = urlencode(sorted(pairs))
+    if len(kept) > LONGEST:
+        raise Invalid(errors=(("address", "too_long", ""),))
     if not pairs or actor.person is None:
         raise Invalid(errors=(("address", "no_words", ""),))
     with ctx.db.write() as session:

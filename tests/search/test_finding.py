@@ -7,7 +7,7 @@ from repo_service.context import Context
 from repo_service.errors import Invalid
 from repo_service.models import Blob, File, IndexState, Institution, Outbox, Passage, Resource
 from repo_service.policy import ANONYMOUS
-from repo_service.services import indexing
+from repo_service.services import finding, indexing
 from repo_service.services.indexing import SearchPage, SearchRequest
 from tests import support
 
@@ -156,13 +156,74 @@ def test_too_deep_and_foreign_cursors_are_refused_with_a_code(ctx: Context, scho
     publish(ctx, school, "书法二")
     indexing.drain(ctx)
     with pytest.raises(Invalid) as deep:
-        find(ctx, "书法", offset=9_990)
+        find(ctx, "书法", offset=10_000)
     assert deep.value.stable_code == "too_deep"
     cursor = find(ctx, "书法", limit=1).next_cursor
     indexing.reindex(ctx)
     with pytest.raises(Invalid) as stale:
         find(ctx, "书法", limit=1, cursor=cursor)
     assert stale.value.stable_code == "stale_cursor"
+
+
+def test_the_last_page_ends_where_paging_ends(
+    ctx: Context, school: Institution, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each cursor that is given out leads to a page, whatever number of hits is asked for."""
+    monkeypatch.setattr(finding, "MAX_DEPTH", 5)
+    for number in range(7):
+        publish(ctx, school, f"合唱排练 {number}")
+    indexing.drain(ctx)
+    sizes: list[int] = []
+    cursor: str | None = None
+    while not sizes or cursor:
+        page = find(ctx, "合唱", limit=2, cursor=cursor)
+        sizes.append(len(page.hits))
+        cursor = page.next_cursor
+    assert sizes == [2, 2, 1]
+
+
+def test_hints_name_nothing_that_is_no_longer_public(ctx: Context, school: Institution) -> None:
+    row = publish(ctx, school, "北方果树修剪名单")
+    indexing.drain(ctx)
+    assert "北方果树修剪名单" in [hint.text for hint in find(ctx, "beifangguo 剪纸 qqqzzz", exact=True).hints]
+    with ctx.db.write() as session:
+        fresh = session.get_one(Resource, row.id)
+        fresh.state = "withdrawn"
+        indexing.touch(session, ctx, fresh, visibility=True)
+    assert "北方" not in str(find(ctx, "beifangguo 剪纸 qqqzzz", exact=True).hints)
+
+
+def test_filters_hold_while_the_engine_is_away(ctx: Context, school: Institution) -> None:
+    kept = publish(
+        ctx,
+        school,
+        "剪纸一",
+        kinds=["community", "elders"],
+        media_kind="video",
+        year=2024,
+        level="primary",
+        degree=True,
+    )
+    publish(ctx, school, "剪纸二", kinds=["workers"], media_kind="document", language="en", licence="CC0-1.0")
+    for name, value in (
+        ("kind", "elders"),
+        ("media_kind", "video"),
+        ("year", "2024"),
+        ("level", "primary"),
+        ("degree", "true"),
+        ("language", "zh-Hans"),
+        ("licence", "CC-BY-4.0"),
+    ):
+        page = find(ctx, "剪纸", filters={name: [value]})
+        assert page.degraded
+        assert [hit.id for hit in page.hits] == [kept.id], name
+    for name, number in (("institution", 2), ("institution_kind", 2), ("captions", 2), ("vocational", 2)):
+        value = {"institution": "xuexiao", "institution_kind": school.kind}.get(name, "false")
+        assert find(ctx, "剪纸", filters={name: [value]}).total == number, name
+        assert find(ctx, "剪纸", filters={name: ["none", "%"]}).total == 0, name
+    for name in ("subject", "division", "duration", "downloadable"):
+        page = find(ctx, "剪纸", filters={name: ["true"]})
+        assert (page.degraded, page.total) == (True, 0), "what the database cannot say is not left out"
 
 
 def test_lost_index_degrades_and_fills_itself(ctx: Context, school: Institution) -> None:

@@ -1,8 +1,11 @@
 """What machines look for at fixed addresses is well-formed, complete, and public only."""
 
+import pytest
 from lxml import etree
 
 from repo_service.services import indexing, publicity
+from search.errors import SearchUnavailable
+from search.model import Answer
 from tests.repo_service.api.conftest import BASE, Site
 
 NAMES = {
@@ -53,6 +56,19 @@ def test_the_feed_of_a_search(site: Site) -> None:
     assert len(found(site, "/feed.atom", "//a:entry/a:id/text()")) == 2
     first = site.client().get(address)
     assert first.headers["content-type"] == "application/atom+xml"
+
+
+def test_while_search_is_away_a_feed_says_so(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever collects feeds keeps what they get: half an answer would be taken for the whole one."""
+
+    def away(_query: object) -> Answer:
+        raise SearchUnavailable("away")
+
+    monkeypatch.setattr(site.ctx.index, "search", away)
+    assert site.client().get("/api/v1/search?q=嫁接").json()["degraded"]
+    answer = site.client().get("/search/feed.atom?q=嫁接")
+    assert (answer.status_code, answer.json()["code"]) == (503, "unavailable")
+    assert int(answer.headers["Retry-After"]) > 0
 
 
 def test_the_newest_feed_is_answered_304(site: Site) -> None:
