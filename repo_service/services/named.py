@@ -14,5 +14,6 @@ def named(ctx: Context, beginning: str, most: int) -> list[Suggestion]:
     if not ids:
         return found
     with ctx.db.look() as connection:
-        public = set(connection.scalars(select(Resource.id).where(Resource.id.in_(ids), Resource.state == "published")))
+        rows = connection.execute(select(Resource.id, Resource.state).where(Resource.id.in_(ids)))
+        public = {identity for identity, state in rows if state == "published"}
     return [one for one in found if one.kind != "title" or one.id in public]
