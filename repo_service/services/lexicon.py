@@ -24,7 +24,7 @@ from search import words as dictionary
 from search.errors import SearchUnavailable
 from search.fold import fold
 from search.model import Query
-from search.synonyms import SEPARATOR, Synonyms, curated_groups
+from search.synonyms import NONE, SEPARATOR, Synonyms, curated_groups
 
 COUNTER = "lexicon"  # raised with every change, so that all processes notice
 FRESH_SECONDS = 1.0
@@ -76,7 +76,7 @@ class _Known:
 
     looked_at: float = 0.0
     state: tuple[int, ...] = ()
-    synonyms: Synonyms = field(default_factory=lambda: Synonyms(curated_groups()))
+    synonyms: Synonyms = NONE  # until the first look, for which everybody waits
     looking: threading.Lock = field(default_factory=threading.Lock)
 
 
@@ -90,7 +90,7 @@ def current(ctx: Context, *, now: bool = False) -> Synonyms:
     ``now``: look at once.
     """
     known = _known.get(ctx.db)
-    if known is None:  # not by setdefault: it would read all curated groups for each search, to throw them away
+    if known is None:
         known = _known.setdefault(ctx.db, _Known())
     if not now and time.monotonic() - known.looked_at < FRESH_SECONDS:
         return known.synonyms
