@@ -55,12 +55,15 @@ def resource(ctx: Context, of: Institution, title: str = "机器学习入门", *
     return row
 
 
-def deposit(ctx: Context, of: Institution, name: str, data: bytes, *, publish: bool = True) -> str:
-    """Bring a file in by the real way: bytes, rows, every step, published, indexed; answer the resource's id."""
+def deposit(ctx: Context, of: Institution, name: str, data: bytes, *, publish: bool = True, **to: Any) -> str:
+    """Bring a file in by the real way: bytes, rows, every step, published, indexed; answer the resource's id.
+
+    ``to``: which resource it goes to, and which file it replaces, as `Given` has them.
+    """
     staged, sha256 = new_id(), hashlib.sha256(data).hexdigest()
     ctx.store.write(staged, 0, [data])
     ctx.store.keep(staged, sha256)
-    given = Given(institution_id=of.id, user_id=None, who="operator", sha256=sha256, size=len(data), name=name)
+    given = Given(institution_id=of.id, user_id=None, who="operator", sha256=sha256, size=len(data), name=name, **to)
     with ctx.db.write() as session:
         resource_id = deposits.place(session, ctx, given).resource_id
     settle(ctx)

@@ -27,7 +27,8 @@ class Resource(Base):
 
     ``rev`` orders the index and rises with every change, ingest's too; ``metadata_rev`` rises with people's edits only
     and is their ETag. ``version`` is the newest content, ``served_version`` the one that learners get: replacing a
-    file raises the first at once and the second when the new content is ready.
+    file raises the first at once and the second when the new content is ready. ``replaced_version`` is the one that the
+    public had until ``replaced_at``, if it had one: pages that are open then go on for a while.
     """
 
     __tablename__ = "resource"
@@ -47,6 +48,8 @@ class Resource(Base):
     metadata_rev: Mapped[int] = mapped_column(default=1)
     version: Mapped[int] = mapped_column(default=1)
     served_version: Mapped[int] = mapped_column(default=1)
+    replaced_version: Mapped[int | None]
+    replaced_at: Mapped[datetime | None]
     title: Mapped[str] = mapped_column(String(500))
     description: Mapped[str] = mapped_column(default="")
     language: Mapped[str] = mapped_column(String(35), default="zh-Hans")  # BCP 47

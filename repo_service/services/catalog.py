@@ -64,6 +64,15 @@ def create(ctx: Context, actor: Actor, draft: ResourceDraft, *, idempotency_key:
 
     Raises Invalid for unknown subjects and institutions, Conflict ``external_id_taken`` or ``idempotency_mismatch``.
     """
+    try:
+        return _create(ctx, actor, draft, idempotency_key)
+    except (IntegrityError, Conflict):
+        if not idempotency_key:
+            raise
+        return _create(ctx, actor, draft, idempotency_key)  # the same request was faster: its record is there now
+
+
+def _create(ctx: Context, actor: Actor, draft: ResourceDraft, idempotency_key: str | None) -> Resource:
     asked = hashlib.sha256(draft.model_dump_json().encode()).hexdigest()
     key = hashlib.sha256(f"{actor.id}\0{idempotency_key}".encode()).hexdigest() if idempotency_key else None
     with ctx.db.write() as session:

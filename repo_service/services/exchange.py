@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from sqlalchemy import insert, select
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy.exc import IntegrityError, OperationalError
 from sqlalchemy.orm import Session
 
 from repo_service.context import Context
@@ -142,10 +142,10 @@ def _batches(rows: Iterable[Row], result: Imported) -> Iterator[Batch]:
 
 
 def _take(run: _Run, batch: Batch) -> None:
-    """One batch; when on PostgreSQL another process took an id in the same moment, once more: now it is seen."""
+    """One batch; once more when another process took an id in the same moment, or both waited in a ring."""
     try:
         _in_one_transaction(run, batch)
-    except IntegrityError:
+    except (IntegrityError, OperationalError):
         _in_one_transaction(run, batch)
 
 
@@ -156,6 +156,7 @@ def _in_one_transaction(run: _Run, batch: Batch) -> None:
         found = session.scalars(
             select(Resource)
             .where(Resource.institution_id == run.institution_id, Resource.external_id.in_(good))
+            .order_by(Resource.id)  # as everybody locks them, so that nobody waits in a ring
             .with_for_update()
         ).all()
         before = {row.external_id: row for row in found}

@@ -13,7 +13,7 @@ from itertools import islice
 from typing import TypeVar
 
 import structlog
-from sqlalchemy import delete, select, update
+from sqlalchemy import select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from repo_service.context import Context
@@ -147,15 +147,23 @@ def delete_quarantined(ctx: Context) -> int:
             ).one_or_none()
         if marked is not None:
             cut_short.append(sha256)
-    for sha256 in cut_short:
+    return sum(_delete(ctx, sha256) for sha256 in cut_short)
+
+
+def _delete(ctx: Context, sha256: str) -> bool:
+    """Delete the bytes and the row of a blob that is leaving; whether it still was.
+
+    Its row is held meanwhile: where two sweep at once, the other one may have deleted both, and the same bytes may have
+    come again since.
+    """
+    leaving = select(Blob).where(Blob.sha256 == sha256, Blob.state == DELETING)
+    with ctx.db.write() as session:
+        blob = session.scalar(leaving.with_for_update())
+        if blob is None:
+            return False
         ctx.store.delete(BLOBS + sha256)
-        with ctx.db.write() as session:
-            session.execute(
-                delete(Blob)
-                .where(Blob.sha256 == sha256, Blob.state == DELETING)
-                .execution_options(synchronize_session=False)
-            )
-    return len(cut_short)
+        session.delete(blob)
+    return True
 
 
 def check_fixity(ctx: Context, budget: int = FIXITY_BYTES) -> int:

@@ -1,13 +1,14 @@
 """Which bytes of a resource a person may have, and whether a browser may show them in place."""
 
 from contextlib import closing
+from datetime import timedelta
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session, joinedload
 
 from repo_service.context import Context
 from repo_service.errors import Forbidden, NotFound
-from repo_service.models import File
+from repo_service.models import File, Resource
 from repo_service.policy import Actor, can
 from repo_service.vocab import DOWNLOADABLE
 
@@ -39,6 +40,7 @@ INLINE = frozenset(
 # Given files that may be read in place although their licence allows no copies: there is no other way to show them.
 READ_IN_PLACE = frozenset({"application/pdf", "image/jpeg", "image/png", "image/webp"})
 TEXT_LIMIT = 5 * 2**20
+STILL_OPEN = timedelta(hours=1)  # for which a replaced version goes on in pages that were open
 
 
 def open_file(
@@ -56,7 +58,7 @@ def open_file(
     resource = file.resource
     desk = can(actor, "resource.read", institution_id=resource.institution_id, owner_id=resource.created_by)
     if not desk:
-        if resource.state != "published" or version > resource.served_version:
+        if not _public(ctx, resource, version):
             raise NotFound(code="file_not_found")
         if resource.licence not in DOWNLOADABLE and (download or _copy_only(file)):
             raise Forbidden(code="no_download")
@@ -68,6 +70,16 @@ def read_text(ctx: Context, actor: Actor, resource_id: str, version: int, path: 
     file, _ = open_file(ctx, actor, resource_id, version, path)
     with closing(ctx.store.read(f"blobs/{file.sha256}", 0, TEXT_LIMIT)) as chunks:
         return b"".join(chunks).decode("utf-8", "replace")
+
+
+def _public(ctx: Context, resource: Resource, version: int) -> bool:
+    """Only what is served, and for a while what was: an older version may be one that was never published."""
+    if resource.state != "published":
+        return False
+    if version == resource.served_version:
+        return True
+    until = resource.replaced_at + STILL_OPEN if resource.replaced_at is not None else ctx.clock()
+    return version == resource.replaced_version and ctx.clock() < until
 
 
 def _copy_only(file: File) -> bool:

@@ -79,6 +79,8 @@ def show(session: Session, ctx: Context, resource_id: str, *, pipeline: Pipeline
     if resource.served_version == resource.version:
         _take_over(session, resource, given, jobs)
     visible = resource.state == "published" and served != resource.served_version
+    if visible:
+        resource.replaced_version, resource.replaced_at = served, ctx.clock()
     indexing.touch(session, ctx, resource, visibility=visible)
 
 

@@ -88,6 +88,9 @@ def _run(parts: Mapping[str, Callable[[], int]]) -> Report:
         except (StorageError, ConnectionError, OperationalError, XuehaiError) as error:
             _log.warning("reconcile_part_failed", part=name, error=str(error))
             report.failures[name] = str(error)
+        except Exception as error:  # what nobody foresaw in one part keeps no other one from being done
+            _log.exception("reconcile_part_failed", part=name)
+            report.failures[name] = str(error)
     return report
 
 

@@ -14,17 +14,30 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
+import structlog
 from sqlalchemy import select, update
+from sqlalchemy.exc import DataError
 from sqlalchemy.orm import Session
 
 from repo_service.context import Context
-from repo_service.errors import Conflict, LostLease, NotFound, TooLarge, Unauthenticated, UploadEnded, XuehaiError
-from repo_service.models import Upload, new_id
+from repo_service.errors import (
+    Conflict,
+    Invalid,
+    LostLease,
+    NotFound,
+    TooLarge,
+    Unauthenticated,
+    UploadEnded,
+    XuehaiError,
+)
+from repo_service.models import Institution, Upload, new_id
 from repo_service.policy import Actor
 from repo_service.services import blobs, deposits, filenames
 from repo_service.services import upload_rules as rules
 from repo_service.services.upload_rules import Announced
-from repo_service.storage.port import STAGING, stat
+from repo_service.storage.port import STAGING, StorageError, stat
+
+_log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +114,7 @@ def take(ctx: Context, secret: str, offset: int, length: int | None = None, size
 
 
 def may_write(ctx: Context, writer: Writer) -> None:
-    """Raises LostLease when a newer writer has come, or the upload has ended."""
+    """Raises LostLease when a newer writer has come or the upload has ended, UploadEnded when it failed."""
     with ctx.db.read() as session:
         _held(session, writer)
 
@@ -114,16 +127,26 @@ def append(ctx: Context, writer: Writer, offset: int, chunks: Iterable[bytes]) -
 def record(ctx: Context, writer: Writer, offset: int, *, last: bool) -> Upload:
     """Let the durable bytes up to ``offset`` count; answer the row. Raises LostLease.
 
-    ``last``: this writer is through, and knows what it stored.
+    ``last``: this writer is through, and knows what it stored. Raises TooLarge ``quota_exceeded`` when an upload that
+    did not say its length goes beyond the quota; it ends then.
     """
+    over: TooLarge | None = None
     with ctx.db.write() as session:
         upload = _held(session, writer, lock=True)
         upload.offset = offset
+        if upload.length is None:
+            try:
+                rules.check_room(session, ctx, session.get_one(Institution, upload.institution_id), 0)
+            except TooLarge as refusal:
+                over, upload.state, upload.error_code = refusal, "failed", refusal.stable_code
         upload.expires_at = _expiry(ctx)
         if last:
             upload.attributes = {**upload.attributes, "writing": False}
         if offset == upload.length:
             upload.state = "finishing"
+    if over is not None:
+        ctx.store.delete(STAGING + upload.id)
+        raise over
     return upload
 
 
@@ -149,6 +172,9 @@ def finish(ctx: Context, upload_id: str, sha256: str | None = None) -> str:
     except XuehaiError as refusal:
         _fail(ctx, upload.id, refusal.stable_code)
         raise
+    except DataError:  # something of it fits into no column, today or tomorrow
+        _fail(ctx, upload.id, Invalid.code)
+        raise Invalid from None
     deposits.announce(ctx, file_id)
     return resource_id
 
@@ -181,19 +207,33 @@ def expire(ctx: Context, limit: int = 200) -> int:
 def finish_stuck(ctx: Context, older_than: float = 60.0, limit: int = 20) -> int:
     """Finish uploads that have all their bytes and that nobody finishes, after a crash; answer how many ended.
 
-    ``older_than`` seconds keep it away from those that a running request is about to finish.
+    ``older_than`` seconds keep it away from those that a running request is about to finish. One whose bytes the store
+    does not give now stays, behind the others: its place may be unmounted, and come back.
     """
     before = ctx.clock() + timedelta(seconds=ctx.settings.upload_expire_seconds - older_than)
     with ctx.db.read() as session:
         stuck = session.scalars(
-            select(Upload.id).where(Upload.state == "finishing", Upload.expires_at < before).limit(limit)
+            select(Upload.id)
+            .where(Upload.state == "finishing", Upload.expires_at < before)
+            .order_by(Upload.expires_at)
+            .limit(limit)
         ).all()
     ended = 0
     for upload_id in stuck:
-        with suppress(XuehaiError):  # refused for good: the row says failed and why
-            finish(ctx, upload_id)
-        ended += 1
+        try:
+            with suppress(XuehaiError):  # refused for good: the row says failed and why
+                finish(ctx, upload_id)
+            ended += 1
+        except StorageError as error:
+            _log.warning("upload_not_finished", upload=upload_id, error=type(error).__name__)
+            _move_back(ctx, upload_id)
     return ended
+
+
+def _move_back(ctx: Context, upload_id: str) -> None:
+    with ctx.db.write() as session:
+        waiting = (Upload.id == upload_id, Upload.state == "finishing")
+        session.execute(update(Upload).where(*waiting).values(expires_at=_expiry(ctx)))
 
 
 def _alive(session: Session, ctx: Context, secret: str, *, lock: bool = False) -> Upload:
@@ -216,6 +256,8 @@ def _expiry(ctx: Context) -> datetime:
 
 def _held(session: Session, writer: Writer, *, lock: bool = False) -> Upload:
     upload = session.get(Upload, writer.upload_id, with_for_update=lock)
+    if upload is not None and upload.state == "failed":
+        raise UploadEnded(code=upload.error_code or "upload_ended", state=upload.state)
     if upload is None or upload.fence != writer.fence or upload.state != "open":
         raise LostLease(code="upload_taken_over")
     return upload
@@ -264,6 +306,8 @@ def _place(ctx: Context, upload_id: str, sha256: str) -> tuple[str, str]:
         upload = session.get_one(Upload, upload_id, with_for_update=True)
         if upload.state == "done" and upload.resource_id and upload.file_id:
             return upload.resource_id, upload.file_id
+        if upload.state != "finishing":  # its giver ended it while its bytes were hashed
+            raise UploadEnded(code=upload.error_code or "upload_ended", state=upload.state)
         if not rules.entitled(session, upload):
             raise UploadEnded(code="membership_ended", state=upload.state)
         file = deposits.place(

@@ -3,6 +3,7 @@
 import itertools
 import json
 import uuid
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -11,6 +12,8 @@ from hypothesis import strategies as st
 from sqlalchemy import select
 
 from repo_service.models import Counter, Job, Outbox, Passage, Resource
+from repo_service.services import catalog, sessions
+from repo_service.services.drafts import ResourceDraft
 from repo_service.services.paging import decode, encode
 from tests import support
 from tests.repo_service.api.conftest import Site
@@ -83,6 +86,17 @@ def test_the_same_request_under_one_key_makes_one_record(site: Site) -> None:
     assert client.post(API, json=DRAFT | {"title": "另一门课"}, headers=headers).status_code == 409
     other = site.client("colleague").post(API, json=DRAFT, headers=headers)
     assert other.json()["id"] != first.json()["id"]
+
+
+def test_the_same_request_at_once_makes_one_record_too(site: Site) -> None:
+    """A client that waited too long and asked again, while the first request was still at work."""
+    with site.ctx.db.read() as session:
+        actor = sessions.actor_of_user(session, site.people["uploader"].id)
+    assert actor is not None
+    draft = ResourceDraft.model_validate(DRAFT | {"external_id": "A-1"})
+    with ThreadPoolExecutor(6) as pool:
+        made = [pool.submit(catalog.create, site.ctx, actor, draft, idempotency_key="order-1") for _ in range(6)]
+        assert len({one.result().id for one in made}) == 1
 
 
 def test_an_external_id_is_taken_once_in_an_institution(site: Site) -> None:

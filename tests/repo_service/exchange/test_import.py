@@ -6,7 +6,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import func, select
+from sqlalchemy import event, func, select
+from sqlalchemy.exc import OperationalError
 
 from repo_service.context import Context
 from repo_service.errors import Forbidden, NotFound
@@ -71,6 +72,39 @@ def test_records_are_found_when_the_import_returns(ctx: Context, tmp_path: Path)
     assert "<mark>紫砂壶</mark>" in page.hits[0].snippet
     assert count(ctx, Outbox, Outbox.done_at.is_(None)) == 0
     assert count(ctx, Decision, Decision.action == "publish") == 2_500
+
+
+@pytest.mark.both_databases
+def test_records_are_locked_in_the_order_that_all_lock_them_in(ctx: Context, tmp_path: Path) -> None:
+    """In another one, whoever counts openings and the import would each wait for the other."""
+    locked: list[str] = []
+
+    def hear(_connection: Any, _cursor: Any, statement: str, *_: Any) -> None:
+        if "resource.external_id IN" in statement:
+            locked.append(statement)
+
+    event.listen(ctx.db.engine, "before_cursor_execute", hear)
+    try:
+        for title in ("围棋", "象棋"):
+            take(ctx, tmp_path, [{"id": "a", "title": title}])
+    finally:
+        event.remove(ctx.db.engine, "before_cursor_execute", hear)
+    assert locked
+    assert all("ORDER BY resource.id" in statement for statement in locked)
+
+
+def test_a_batch_that_lost_a_race_is_taken_once_more(
+    ctx: Context, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    taken, failures = exchange._in_one_transaction, [OperationalError("deadlock detected", {}, Exception())]
+
+    def first_lost(*given: Any) -> None:
+        if failures:
+            raise failures.pop()
+        taken(*given)
+
+    monkeypatch.setattr(exchange, "_in_one_transaction", first_lost)
+    assert counts(take(ctx, tmp_path, [{"id": "a", "title": "围棋"}])) == (1, 0, 0, 0)
 
 
 def test_the_same_again_changes_nothing(ctx: Context, tmp_path: Path) -> None:

@@ -8,11 +8,12 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import delete, select
 
 from ingest.model import Step
+from repo_service.context import Context
 from repo_service.models import Blob, File, Lease, Outbox, Upload, new_id
-from repo_service.services import blobs, garbage, jobs, leases, outbox, processing, upkeep
+from repo_service.services import blobs, garbage, jobs, leases, outbox, processing, upkeep, uploads
 from repo_service.services.blobs import BlobLeaves
 from tests.repo_service.jobs.conftest import Bench, Line, making
 
@@ -169,6 +170,41 @@ def test_bytes_that_come_again_stay(bench: Bench) -> None:
     kept = blob(bench, file.sha256)
     assert kept is not None
     assert kept.state == blobs.PRESENT
+
+
+def test_two_who_sweep_at_once_delete_nothing_that_came_again(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The other one deleted both meanwhile, and somebody brought the second one again."""
+    first, second = keep(bench, b"one"), keep(bench, b"two")
+    garbage.adopt_unknown(bench.ctx)
+    bench.clock.tick(days=8)
+    delete, came = garbage._delete, list[str]()
+
+    def after_the_other_one(ctx: Context, sha256: str) -> bool:
+        if not came:
+            assert all(delete(ctx, one) for one in (first, second))
+            came.append(bench.give(LINE, data=b"two").sha256)
+        return delete(ctx, sha256)
+
+    monkeypatch.setattr(garbage, "_delete", after_the_other_one)
+    assert garbage.delete_quarantined(bench.ctx) == 0
+    assert came == [second]
+    assert path_of(bench, second).exists()
+    kept = blob(bench, second)
+    assert kept is not None
+    assert kept.state == blobs.PRESENT
+
+
+def test_what_nobody_foresaw_in_one_part_keeps_no_other_back(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    def unforeseen(*_: object) -> int:
+        raise LookupError("unforeseen")
+
+    bench.give(LINE)
+    with bench.ctx.db.write() as session:
+        session.execute(delete(Outbox))
+    monkeypatch.setattr(uploads, "finish_stuck", unforeseen)
+    report = upkeep.reconcile_once(bench.ctx, thorough=False, pipeline=LINE)
+    assert report.failures == {"uploads_finished": "unforeseen"}
+    assert report.counts["index_wanted"] == 1
 
 
 def test_who_comes_while_bytes_go_is_told_to_come_again(bench: Bench) -> None:

@@ -7,6 +7,8 @@ from typing import Any
 import pytest
 from sqlalchemy import delete, select, update
 
+from repo_service.context import Context
+from repo_service.errors import UploadEnded
 from repo_service.models import ApiKey, Audit, Blob, File, Institution, Membership, Resource, Upload, User
 from repo_service.policy import OPERATOR
 from repo_service.services import accounts, sessions, uploads
@@ -124,6 +126,55 @@ def test_the_quota_holds_for_a_length_that_was_deferred(site: Site) -> None:
     address = site.client.create(None).headers["location"]
     assert site.client.patch(address, 0, DATA[:500], {"Upload-Length": "5000"}).code == "quota_exceeded"
     assert site.client.patch(address, 0, DATA[:500], {"Upload-Length": "900"}).offset == 500
+
+
+def test_the_quota_holds_for_a_length_that_is_never_said(site: Site) -> None:
+    change(site, Institution, site.home.id, quota_bytes=1_000)
+    address = site.client.create(None).headers["location"]
+    assert site.client.patch(address, 0, DATA[:600]).offset == 600
+    refused = site.client.patch(address, 600, DATA[600:1_200])
+    assert (refused.status, refused.code) == (413, "quota_exceeded")
+    assert site.client.patch(address, 600, DATA[600:700]).status == 410
+    assert list(site.ctx.store.scan("")) == [], "its bytes are free again"
+    assert site.client.create(900).status == 201
+
+
+def test_an_upload_that_ended_while_its_bytes_were_kept_makes_nothing(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    address = site.client.create(len(DATA)).headers["location"]
+    secret = address.removeprefix("/files/")
+    writer = uploads.take(site.ctx, secret, 0)
+    uploads.append(site.ctx, writer, 0, [DATA])
+    uploads.record(site.ctx, writer, len(DATA), last=True)
+    place = uploads._place
+
+    def ended_before(ctx: Context, upload_id: str, sha256: str) -> tuple[str, str]:
+        uploads.terminate(ctx, secret)
+        return place(ctx, upload_id, sha256)
+
+    monkeypatch.setattr(uploads, "_place", ended_before)
+    with pytest.raises(UploadEnded):
+        uploads.finish(site.ctx, writer.upload_id)
+    assert site.upload_row().state == "terminated"
+    assert site.resources() == []
+
+
+def test_one_whose_bytes_are_away_keeps_no_other_back(site: Site) -> None:
+    secrets = [site.client.create(len(DATA)).headers["location"].removeprefix("/files/") for _ in range(2)]
+    for secret in secrets:
+        writer = uploads.take(site.ctx, secret, 0)
+        uploads.append(site.ctx, writer, 0, [DATA])
+        uploads.record(site.ctx, writer, len(DATA), last=True)
+    gone = uploads.find(site.ctx, secrets[0]).id
+    held = b"".join(site.ctx.store.read(f"staging/{gone}"))
+    site.ctx.store.delete(f"staging/{gone}")
+    assert uploads.finish_stuck(site.ctx, older_than=-1) == 1
+    states = [uploads.find(site.ctx, secret).state for secret in secrets]
+    assert states == ["finishing", "done"], "its place may come back"
+    site.ctx.store.write(gone, 0, [held])
+    assert uploads.finish_stuck(site.ctx, older_than=-1) == 1
+    assert uploads.find(site.ctx, secrets[0]).state == "done"
 
 
 def test_the_same_bytes_twice_are_one_blob_and_two_resources(site: Site) -> None:
