@@ -212,15 +212,21 @@ class OneSearch:
 
     def _answer_within(self) -> Answer:
         """Passages of one document only: they are the hit's, as many as were asked for."""
-        plan, query = self._plan, self._query
-        nothing = Answer(terms=plan.terms, notices=plan.notices, generation=self._generation)
-        rev = self._held_rev(query.within) if plan.asked else None
+        query = self._query
+        nothing = Answer(terms=self._plan.terms, notices=self._plan.notices, generation=self._generation)
+        rev = self._held_rev(query.within) if self._plan.asked else None
         if rev is None:
             return nothing
-        (page,) = self._ask([(PASSAGES, elastic_query.within(query, plan, owner(query.within, rev)))])
-        total = page["hits"]["total"]["value"]
-        hit = Hit(query.within, 0, 0.0, ("passages",), _place_hits(page), total)
-        return replace(nothing, total=total, hits=(hit,)) if total else nothing
+        for stage in self._stages():
+            self._stage = stage
+            if not self._plan.asked:
+                continue
+            (page,) = self._ask([(PASSAGES, elastic_query.within(query, self._plan, owner(query.within, rev)))])
+            if total := page["hits"]["total"]["value"]:
+                hit = Hit(query.within, 0, 0.0, ("passages",), _place_hits(page), total)
+                terms, corrected = self._plan.terms, stage.corrected
+                return replace(nothing, total=total, hits=(hit,), terms=terms, corrected=corrected)
+        return nothing
 
 
 def _with_inner(clause: Clause) -> Iterator[Clause]:

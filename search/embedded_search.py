@@ -220,12 +220,16 @@ class OneSearch:
 
     def _answer_within(self) -> Answer:
         """Passages of one document only: they are the hit's, as many as were asked for."""
-        plan, query = self._plan, self._query
-        nothing = Answer(terms=plan.terms, notices=plan.notices, generation=self._generation)
-        if not plan.asked:
-            return nothing
+        query = self._query
+        nothing = Answer(terms=self._plan.terms, notices=self._plan.notices, generation=self._generation)
         offset, limit = asking.page(query)
-        found = self._places.search(self._places_query([query.within]), limit=limit, offset=offset)
-        total = found_count(found)
-        hit = Hit(query.within, 0, 0.0, ("passages",), self._place_hits(found.hits), total)
-        return replace(nothing, total=total, hits=(hit,)) if total else nothing
+        for stage in stages(query, self):
+            self._stage = stage
+            if not self._plan.asked:
+                continue
+            found = self._places.search(self._places_query([query.within]), limit=limit, offset=offset)
+            if total := found_count(found):
+                hit = Hit(query.within, 0, 0.0, ("passages",), self._place_hits(found.hits), total)
+                terms, corrected = self._plan.terms, stage.corrected
+                return replace(nothing, total=total, hits=(hit,), terms=terms, corrected=corrected)
+        return nothing

@@ -9,6 +9,7 @@ from search import pinyin
 from search.fields import KEY_SEPARATOR
 from search.fold import fold, fold_with_offsets
 from search.text import HAN
+from search.words import dictionary
 
 LONGEST = 6  # syllables of one word
 MOST_SOUNDS = 400  # looked up for one query: a run of all the syllables that are read at once needs 273
@@ -157,7 +158,10 @@ def respell(text: str, known: Known, vocabulary: Vocabulary) -> Respelled:
 
 
 def homophones(text: str, vocabulary: Vocabulary) -> str:
-    """A query with characters that only sound right put right: 计蒜机 → 计算机; empty when there are none."""
+    """A query with characters that only sound right put right: 计蒜机 → 计算机; empty when there are none.
+
+    What is a word as it stands was meant so, whether any document holds it or not: 种树 is no slip for 中暑.
+    """
     remembered = _bounded(vocabulary)
     pieces: list[str] = []
     for kind, run in _runs(text):
@@ -168,9 +172,20 @@ def homophones(text: str, vocabulary: Vocabulary) -> str:
         syllables = pinyin.of_word(typed)[:_MOST_SYLLABLES]
         if len(typed) != len(run) or len(syllables) != len(typed):
             return ""
-        pieces.append(read(syllables, remembered, typed).text)
+        pieces += _mended(read(syllables, remembered, typed).words, typed)
     meant = "".join(pieces)
     return meant if fold(meant) != fold(text) else ""
+
+
+def _mended(words: Sequence[str], typed: str) -> Iterator[str]:
+    """These words where they change characters that belong to no word; else what was typed."""
+    right = {at for word, start, end in dictionary().places(typed) if len(word) > 1 for at in range(start, end)}
+    at = 0
+    for word in words:
+        own = typed[at : at + len(word)]
+        changed = {at + place for place, (new, old) in enumerate(zip(word, own, strict=True)) if new != old}
+        yield word if len(word) > 1 and right.isdisjoint(changed) else own
+        at += len(word)
 
 
 def _runs(text: str) -> Iterator[tuple[str, str]]:

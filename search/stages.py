@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Literal, Protocol
 
-from search import spelling
+from search import pinyin, spelling
 from search.fields import lettered_title
 from search.model import Query
 from search.query import MAX_CHARACTERS, Plan, understand
@@ -55,6 +55,9 @@ class Stage:
 
 def stages(query: Query, lookup: Lookup) -> Iterator[Stage]:
     """The ways to try a query; the first one that finds enough is taken, or else the last one. At most three."""
+    if query.within:
+        yield from _inside(query, lookup)
+        return
     if query.exact or query.like:
         yield from _as_typed(query)
         return
@@ -74,7 +77,26 @@ def stages(query: Query, lookup: Lookup) -> Iterator[Stage]:
         if meant:
             read = replace(understand(meant), notices=plan.notices)
             yield Stage(with_others(read, query.synonyms), "strict", meant)
-        yield Stage(plan, "forgiving", corrected)
+        strange = not corrected and not any(map(lookup.known, plan.words))
+        yield Stage(_without_sounds_of_words(plan) if strange else plan, "forgiving", corrected)
+
+
+def _without_sounds_of_words(plan: Plan) -> Plan:
+    """Words that no document holds, and nothing beside them: what is a word as it stands was meant so.
+
+    Only what is none may be a slip; else 种树 would find 中暑, and nobody would hear that 种树 is missing.
+    """
+    sure = {pair for word in plan.words if len(word) > 1 for pair in pinyin.pairs(pinyin.of_word(word))}
+    return replace(plan, sounds=tuple(pair for pair in plan.sounds if pair not in sure))
+
+
+def _inside(query: Query, lookup: Lookup) -> Iterator[Stage]:
+    """Places of one document that hold some of the words: as typed or in pinyin, and put right where there are none."""
+    plan, corrected = (understand(query.text), "") if query.exact else _written_out(query.text, lookup)
+    yield Stage(with_others(plan, query.synonyms), "loose", corrected)
+    meant = "" if query.exact or corrected else spelling.homophones(query.text[:MAX_CHARACTERS], lookup.vocabulary)
+    if meant:
+        yield Stage(with_others(understand(meant), query.synonyms), "loose", meant)
 
 
 def _as_typed(query: Query) -> Iterator[Stage]:

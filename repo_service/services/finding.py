@@ -3,7 +3,7 @@
 import re
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal
 from urllib.parse import urlencode
 
@@ -109,14 +109,14 @@ def search(ctx: Context, actor: Actor, request: SearchRequest) -> SearchPage:
     arranged = pins.arranged(ctx, words)
     query = _query(request, words, chosen, offset, arranged, lexicon.current(ctx))
     try:
-        answer = ctx.index.search(query)
+        answer, pinned = _arranged(ctx, query)
         degraded = "index_incomplete" in answer.notices
     except SearchUnavailable:
-        answer, degraded = by_title(ctx, query), True
+        answer, pinned, degraded = by_title(ctx, query), query.pinned, True
     if generation and answer.generation != generation:
         raise Invalid("the index was renewed; start again at the first page", code="stale_cursor")
     with ctx.db.look() as connection:
-        hits = hits_of(connection, actor, answer, arranged.pinned)
+        hits = hits_of(connection, actor, answer, pinned)
     following = offset + len(answer.hits)
     more = bool(answer.hits) and following < min(answer.total, MAX_DEPTH) and not request.within
     vain = not (answer.total or degraded or request.within) and bool(request.q or chosen)
@@ -133,6 +133,17 @@ def search(ctx: Context, actor: Actor, request: SearchRequest) -> SearchPage:
         generation=answer.generation,
         next_cursor=paging.encode(answer.generation, following) if more else None,
     )
+
+
+def _arranged(ctx: Context, query: Query) -> tuple[Answer, tuple[str, ...]]:
+    """The engine's answer, and what was put first: pins and hides hold for what was meant too, not only as typed."""
+    answer = ctx.index.search(query)
+    if not answer.corrected or query.within or query.pinned or query.hidden:
+        return answer, query.pinned
+    meant = pins.arranged(ctx, answer.corrected)
+    if not (meant.pinned or meant.hidden):
+        return answer, ()
+    return ctx.index.search(replace(query, pinned=meant.pinned, hidden=meant.hidden)), meant.pinned
 
 
 def _notices(request: SearchRequest, answer: Answer) -> list[str]:

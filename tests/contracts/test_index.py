@@ -160,6 +160,26 @@ def test_passages_of_one_resource(filled: SearchIndex) -> None:
     assert filled.search(Query("路由", within="c")).total == 0
 
 
+@pytest.mark.parametrize(
+    ("typed", "meant"), [("xuexi", "学习"), ("xue xi", "学习"), ("雪习", "学习"), ("學習", ""), ("怎么学习", "")]
+)
+def test_inside_a_resource_words_are_read_as_everywhere(filled: SearchIndex, typed: str, meant: str) -> None:
+    answer = filled.search(Query(typed, within="a"))
+    assert (answer.total, answer.corrected) == (2, meant)
+    assert "学习" in answer.terms
+    assert meant == "" or filled.search(Query(typed, within="a", exact=True)).total == 0
+
+
+@pytest.mark.parametrize("word", ["种树", "电视", "机器", "经济", "孙子", "种树 电视"])
+def test_a_word_that_no_document_holds_is_no_slip(index: SearchIndex, word: str) -> None:
+    """Else a learner would read of heat stroke (中暑), and no librarian would hear that 种树 is missing."""
+    titles = ("预防中暑", "点是什么", "急起直追", "茎急性病", "孙字的写法")
+    index.write([Document(str(n), 1, title) for n, title in enumerate(titles)])
+    answer = index.search(Query(word))
+    assert (answer.total, answer.corrected) == (0, "")
+    assert index.search(Query("中署")).corrected == "中暑"
+
+
 def test_facets_ignore_their_own_filter(filled: SearchIndex) -> None:
     answer = filled.search(Query(filters={"media_kind": ("video",)}))
     assert answer.total == 2

@@ -186,3 +186,17 @@ def test_a_key_needs_the_scope(site: Site, scope: str) -> None:
     for method, path, body, _ in REQUESTS:
         refused = client.request(method, PATH + path, json=body)
         assert (refused.status_code, refused.json()["code"]) == (403, "scope_missing"), (method, path)
+
+
+def test_what_comes_first_or_never_holds_for_what_was_meant(site: Site) -> None:
+    """By pinyin, by initials or with a slip: whoever hides a resource means the query, not how it is typed."""
+    first, second = publish(site, "果树嫁接"), publish(site, "果树修剪")
+    client = site.client("curator")
+    for hides, resource in ((True, first), (False, second)):
+        made = client.post(f"{PATH}/pins", json={"query": "果树", "resource_id": resource.id, "hides": hides})
+        assert made.status_code == 201, made.text
+    for q in ("果树", "guoshu", "gs", "果数"):
+        answer = site.client().get("/api/v1/search", params={"q": q}).json()
+        assert [hit["id"] for hit in answer["hits"]] == [second.id], q
+        assert answer["total"] == 1
+    assert len(found(site, "嫁接 修剪")) == 2
