@@ -124,8 +124,9 @@ def _loose(plan: Plan, mode: Mode) -> Clause:
     if least > 1:
         choices.append(_titled(plan, words))
     if mode == "forgiving" and said:
-        alike = max(1, round(len(said) * LEAST_SOUNDS))
-        choices.append(Flat(Mixed(should=said, least=alike)))
+        alike = len(said) if plan.literal else max(1, round(len(said) * LEAST_SOUNDS))
+        written = tuple(Term("chars", char) for char in plan.chars) if plan.literal else ()
+        choices.append(Flat(Mixed(must=written, should=said, least=alike)))
     if mode != "loose" and plan.title_sound:
         choices.append(Flat(AnyOf("complete", (plan.title_sound,))))
     if plan.title_letters:

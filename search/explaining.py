@@ -7,7 +7,9 @@ from search.model import ScorePart
 
 Score = Callable[[Clause], float]  # what a clause alone gives to the document; 0 when it does not match
 FACTOR = "factor"  # the part of quality, freshness and opens
-PLACED = "placed"  # the part of what is there without any term: a pin
+PLACED = "placed"  # the part of a pin
+WHOLE = "whole"  # the part of a title that is all that was typed, as it is written or as it sounds
+EVERY = "every"  # the part of what holds every word, or of everything where no word was typed
 MEANING = "meaning"  # the part of how near the meaning of a question is
 
 
@@ -31,13 +33,24 @@ def _parts(clause: Clause, score: Score) -> Iterator[ScorePart]:
             yield from _scored(field, " ".join(terms), score(clause))
         case AnyOf():
             return
-        case Flat(_, worth):
-            yield from _scored(PLACED, "", score(clause) if worth else 0.0)
+        case Flat(inner, worth):
+            yield from _scored(_flat(inner), "", score(clause) if worth else 0.0)
         case Best(clauses):
             yield from _parts(max(clauses, key=score), score)
         case Mixed(must, should, _, _):
             if score(clause) > 0:
                 yield from _all((*must, *should), score)
+
+
+def _flat(inner: Clause) -> str:
+    """What a part is called that is worth the same whatever it matches."""
+    match inner:
+        case AnyOf("id"):
+            return PLACED
+        case AnyOf("complete"):
+            return WHOLE
+        case _:
+            return EVERY
 
 
 def _all(clauses: Iterable[Clause], score: Score) -> Iterator[ScorePart]:

@@ -116,6 +116,8 @@ class Plan:
     pairs of their syllables. ``letters``: Latin words that may be pinyin or initials. ``others``: what means the same,
     by word. ``loose``: a whole question, of which not every word can be asked for. ``spoken``: typed in pinyin;
     ``words`` are then a guess, ``sounds`` what was typed, and ``unsaid`` words beside it that make no pair (Python).
+    ``literal``: the words are right as they stand; what sounds like them must be written like them too, for it may only
+    be cut otherwise.
 
     Keys of titles that are all of the query: ``title`` as it is written, ``title_sound`` as it is spoken,
     ``title_letters`` by the pinyin or the initials that were typed.
@@ -136,6 +138,7 @@ class Plan:
     others: Mapping[str, tuple[Other, ...]] = field(default_factory=dict)
     loose: bool = False
     spoken: bool = False
+    literal: bool = False
     unsaid: tuple[str, ...] = ()
     notices: tuple[str, ...] = ()
 

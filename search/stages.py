@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Literal, Protocol
 
-from search import pinyin, spelling
+from search import spelling
 from search.fields import lettered_title
 from search.model import Query
 from search.query import MAX_CHARACTERS, Plan, understand
@@ -77,17 +77,16 @@ def stages(query: Query, lookup: Lookup) -> Iterator[Stage]:
         if meant:
             read = replace(understand(meant), notices=plan.notices)
             yield Stage(with_others(read, query.synonyms), "strict", meant)
-        strange = not corrected and not any(map(lookup.known, plan.words))
-        yield Stage(_without_sounds_of_words(plan) if strange else plan, "forgiving", corrected)
+        literal = not corrected and _meant_so(plan, lookup)
+        yield Stage(replace(plan, literal=literal), "forgiving", corrected)
 
 
-def _without_sounds_of_words(plan: Plan) -> Plan:
-    """Words that no document holds, and nothing beside them: what is a word as it stands was meant so.
+def _meant_so(plan: Plan, lookup: Lookup) -> bool:
+    """Whether these are words as they stand that no document holds: they are missing, and no slip.
 
-    Only what is none may be a slip; else 种树 would find 中暑, and nobody would hear that 种树 is missing.
+    Else 种树 would find 中暑, and nobody would hear that 种树 is missing.
     """
-    sure = {pair for word in plan.words if len(word) > 1 for pair in pinyin.pairs(pinyin.of_word(word))}
-    return replace(plan, sounds=tuple(pair for pair in plan.sounds if pair not in sure))
+    return all(len(word) > 1 for word in plan.words) and not any(map(lookup.known, plan.words))
 
 
 def _inside(query: Query, lookup: Lookup) -> Iterator[Stage]:

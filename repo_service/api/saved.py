@@ -42,9 +42,9 @@ def listing(ctx: Ctx, actor: CurrentActor) -> list[SavedView]:
 
 
 @router.post("", status_code=201, response_model=SavedView, responses=problems(409, 413), dependencies=CHANGE)
-def save(ctx: Ctx, actor: CurrentActor, draft: SavedDraft, response: Response) -> SavedView:
+def save(ctx: Ctx, actor: CurrentActor, lang: Lang, draft: SavedDraft, response: Response) -> SavedView:
     """Keep a search: its words and filters. One that is kept already stays as it is."""
-    identity, _ = saved.save(ctx, actor, draft.address, draft.name)
+    identity, _ = saved.save(ctx, actor, draft.address, draft.name, lang)
     response.headers["Location"] = f"{router.prefix}/{identity}"
     return saved.one(ctx, actor, identity)
 

@@ -14,7 +14,10 @@ from search.model import FACETS, Query
 class PartView(BaseModel):
     """What a word of a field gave to the score."""
 
-    field: str = Field(description="Of the index; `factor`: quality, freshness and opens; `placed`: a pin")
+    field: str = Field(
+        description="Of the index; `factor`: quality, freshness and opens; `placed`: a pin; `whole`: all of a title; "
+        "`every`: each of the words"
+    )
     term: str
     score: float
 

@@ -2,6 +2,7 @@
 
 import re
 import time
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Literal
@@ -13,7 +14,7 @@ from sqlalchemy.orm import Session
 
 from repo_service.context import Context
 from repo_service.errors import Invalid
-from repo_service.models import Institution
+from repo_service.models import Institution, Subject
 from repo_service.policy import Actor
 from repo_service.services import lexicon, paging, pins, popular
 from repo_service.services.hints import Hint, hints
@@ -25,13 +26,15 @@ from repo_service.services.typed import TypedFilter, joined
 from repo_service.services.typed import read as read_typed
 from search.errors import SearchUnavailable
 from search.fold import fold
-from search.model import FACETS, Answer, Query, Sort
-from search.query import CUT, MAX_CHARACTERS
+from search.model import FACETS, Answer, Query, Sort, Suggestion
+from search.query import CUT, MAX_CHARACTERS, understand
 from search.suggest import mixed
 from search.synonyms import Synonyms
 
 MAX_DEPTH = 10_000
 PASSAGES = 3
+NO_WORDS = "no_words"  # notice: what was typed holds no word, so that everything is shown
+_ONE_WORD = re.compile(r"[^\s:：\"“”]+")  # what may stand behind a colon
 CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
 SuggestionKind = Literal["title", "subject", "institution", "person", "collection", "query"]  # courses come later
 
@@ -149,7 +152,9 @@ def _arranged(ctx: Context, query: Query) -> tuple[Answer, tuple[str, ...]]:
 def _notices(request: SearchRequest, answer: Answer) -> list[str]:
     """What the engine noticed; a query that was cut before it came there was cut all the same."""
     cut = (CUT,) if len(request.q) > MAX_CHARACTERS else ()
-    return list(dict.fromkeys((*cut, *answer.notices)))
+    plan = understand(request.q)
+    nothing = request.q.strip() and plan.empty and not (plan.phrases or plan.filters)
+    return list(dict.fromkeys((*cut, *((NO_WORDS,) if nothing else ()), *answer.notices)))
 
 
 def suggest(ctx: Context, q: str, limit: int = 10) -> list[SuggestionView]:
@@ -172,13 +177,29 @@ def _named(ctx: Context, q: str, most: int) -> list[SuggestionView]:
         return []
     with ctx.db.read() as session:
         slugs = _slugs(session, [one.text for one in found if one.kind == "institution"])
-    views = []
-    for one in found:
-        address = f"/resources/{one.id}" if one.kind == "title" else f"/search?{urlencode({'q': one.text})}"
-        if one.text in slugs and one.kind == "institution":
-            address = f"/institutions/{slugs[one.text]}"
-        views.append(SuggestionView(text=one.text, kind=one.kind, url=address))
-    return views
+        codes = _codes(session, [one.text for one in found if one.kind == "subject"])
+    return [SuggestionView(text=one.text, kind=one.kind, url=_address(one, slugs, codes)) for one in found]
+
+
+def _address(one: Suggestion, slugs: Mapping[str, str], codes: Mapping[str, str]) -> str:
+    """Where a name leads: to the thing itself, what a subject holds, what a person made; else to its words."""
+    if one.kind == "title":
+        return f"/resources/{one.id}"
+    if one.kind == "institution" and one.text in slugs:
+        return f"/institutions/{slugs[one.text]}"
+    if one.kind == "subject" and one.text in codes:
+        return f"/search?{urlencode({'subject': codes[one.text]})}"
+    if one.kind == "person" and _ONE_WORD.fullmatch(one.text):
+        return f"/search?{urlencode({'q': f'作者:{one.text}'})}"
+    return f"/search?{urlencode({'q': one.text})}"
+
+
+def _codes(session: Session, labels: Sequence[str]) -> dict[str, str]:
+    """Subjects by either of their names, where no other one is called so."""
+    either = or_(Subject.label_zh.in_(labels), Subject.label_en.in_(labels))
+    rows = session.execute(select(Subject.code, Subject.label_zh, Subject.label_en).where(either)).all()
+    called = Counter(name for row in rows for name in {row.label_zh, row.label_en})
+    return {name: row.code for row in rows for name in (row.label_zh, row.label_en) if called[name] == 1}
 
 
 def _slugs(session: Session, names: Sequence[str]) -> dict[str, str]:

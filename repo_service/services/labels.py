@@ -183,9 +183,14 @@ def values_called(session: Session, facet: str, name: str) -> tuple[str, ...]:
     if facet in _YES_NO and wanted in _SAID:
         return (_SAID[wanted],)
     known = {value: {fold(value), *map(fold, pair)} for value, pair in _FIXED.get(facet, {}).items()}
-    if facet == "language":  # Chinese is written in several ways
-        return tuple(value for value, names in known.items() if any(wanted in one for one in names))
+    if facet == "language":  # Chinese is written in several ways: a name may go on, a code may have a part more
+        return tuple(value for value, names in known.items() if any(_goes_on(wanted, one) for one in names))
     return tuple(value for value, names in known.items() if wanted in names)
+
+
+def _goes_on(wanted: str, name: str) -> bool:
+    """Whether a name holds this one: 中文 in 简体中文. Latin ones only go on: else ``en`` were in French."""
+    return f"{name} ".startswith((f"{wanted}-", f"{wanted} ")) if wanted.isascii() else wanted in name
 
 
 def labels(db: Database, facet: str, values: Iterable[str], locale: Locale) -> dict[str, str]:

@@ -1,5 +1,6 @@
 """Searches that a person keeps, to come back to or to follow as a feed."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Literal
 from urllib.parse import parse_qsl, urlencode
@@ -12,6 +13,7 @@ from repo_service.errors import Conflict, Invalid, NotFound
 from repo_service.models import SavedSearch, SearchDigest
 from repo_service.policy import Actor, require
 from repo_service.services.finding import CONTROL
+from repo_service.services.labels import Locale, labels_of
 from search.model import FACETS
 
 MAX_SAVED = 100
@@ -77,7 +79,7 @@ def _view(row: SavedSearch, digest: SearchDigest | None) -> SavedView:
     )
 
 
-def save(ctx: Context, actor: Actor, address: str, name: str = "") -> tuple[str, str]:
+def save(ctx: Context, actor: Actor, address: str, name: str = "", locale: Locale = "zh") -> tuple[str, str]:
     """Keep the search of this query string; one that is kept already stays.
 
     Answers (id, the query string as it is kept: words and filters alone). Raises Invalid and Conflict: what is too long
@@ -97,11 +99,18 @@ def save(ctx: Context, actor: Actor, address: str, name: str = "") -> tuple[str,
         if row is None:
             if (session.scalar(select(func.count()).select_from(own.subquery())) or 0) >= MAX_SAVED:
                 raise Conflict(code="lexicon_full", limit=MAX_SAVED)
-            said = name.strip() or " · ".join(value for _, value in pairs)
+            said = name.strip() or _said(ctx, pairs, locale)
             row = SavedSearch(user_id=actor.person, address=kept, name=said[:200], created_at=ctx.clock())
             session.add(row)
             session.flush()
         return row.id, kept
+
+
+def _said(ctx: Context, pairs: Sequence[tuple[str, str]], locale: Locale) -> str:
+    """The words and filters as people read them."""
+    named = {name: [value for key, value in pairs if key == name] for name in FACETS}
+    called = labels_of(ctx.db, {name: values for name, values in named.items() if values}, locale)
+    return " · ".join(called.get(key, {}).get(value, value) for key, value in pairs if key != "exact")
 
 
 def remove(ctx: Context, actor: Actor, saved_id: str) -> None:

@@ -116,9 +116,9 @@ def click(
 
 
 @router.post("/search/saved", dependencies=[SIGNED_IN])
-def save(ctx: Ctx, actor: CurrentActor, address: Annotated[str, Form()] = "") -> Response:
+def save(request: Request, ctx: Ctx, actor: CurrentActor, address: Annotated[str, Form()] = "") -> Response:
     """Keep a search on one's account page."""
-    _, kept = saved.save(ctx, actor, address)
+    _, kept = saved.save(ctx, actor, address, locale=look_of(request).locale)
     return RedirectResponse(f"/search?{kept}&saved=1", 303)
 
 

@@ -147,8 +147,9 @@ class _Figures:
     def day(self, value: datetime) -> str:
         return format_date(value.astimezone(CHINA), "long", locale=self._locale)
 
-    def month(self, value: datetime) -> str:
-        return f"{value.astimezone(CHINA):%Y-%m}"
+    def month(self, value: datetime | str) -> str:
+        moment = datetime.fromisoformat(value) if isinstance(value, str) else value
+        return f"{moment.astimezone(CHINA):%Y-%m}"
 
     def moment(self, value: datetime) -> str:
         return format_datetime(value.astimezone(CHINA), "medium", locale=self._locale)

@@ -118,6 +118,8 @@ SCORE = {
     "sounds": N_("pinyin"),
     "factor": N_("quality, freshness and opens"),
     "placed": N_("placed first"),
+    "whole": N_("the whole title"),
+    "every": N_("every word"),
 }
 
 TABLES = {

@@ -14,6 +14,7 @@ from search.model import Document, Passage, Query, Tombstone
 from search.passages import first_and_more
 from search.port import SearchIndex
 from search.synonyms import Synonyms
+from search.words import dictionary, set_words
 
 LECTURES = (
     Document(
@@ -393,3 +394,14 @@ def test_what_was_closed_is_opened_again_and_has_lost_nothing(
     assert again.write([Tombstone("a", 6)]) == []
     assert {identity for identity, _ in again.scan()} == {"b", "c"}
     again.close()
+
+
+def test_a_word_that_is_cut_otherwise_is_found_all_the_same(index: SearchIndex) -> None:
+    """Words of the dictionary stand across the words of a text: 芽接与嫁接 is not cut at 接与嫁."""
+    index.write([Document("a", 1, "桃树芽接与嫁接技术"), Document("b", 1, "皆预架的设计")])
+    before = dictionary().own
+    set_words({*before, "接与嫁"})
+    try:
+        assert ids(index, "接与嫁") == ["a"]
+    finally:
+        set_words(before)

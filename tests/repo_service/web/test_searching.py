@@ -99,7 +99,7 @@ def test_a_search_is_kept_followed_and_forgotten(library: Library) -> None:
         given = {"csrf_token": token, "address": "q=%E5%AB%81%E6%8E%A5&media_kind=video&cursor=x&csrf_token=y"}
         assert "已保存到我的账户页面" in client.post("/search/saved", data=given).text
     account = client.get("/account").text
-    assert account.count("嫁接 · video") == 3, "kept once: its name, and the names of its two buttons"
+    assert account.count("嫁接 · 视频") == 3, "kept once: its name, and the names of its two buttons"
     feed = re.search(r'href="(/search/feed.atom[^"]+)"', account)
     assert feed is not None
     assert "桃树芽接与嫁接技术" in client.get(html.unescape(feed[1])).text

@@ -14,7 +14,19 @@ document.addEventListener("htmx:after:swap", () => {
   const total = document.getElementById("total");
   if (said && total) said.textContent = total.textContent.trim();
   prepare();
+  // The button that was pressed is gone with the drawer: who goes by keyboard goes on at the results.
+  if (document.activeElement === document.body) document.querySelector("[data-results]")?.focus({ preventScroll: true });
 });
+
+// Going back leads to the results, not to the drawer that stood before them.
+document.addEventListener(
+  "submit",
+  (event) => {
+    const drawer = event.target.closest("form[data-live]") && location.hash === "#filters";
+    if (drawer) history.replaceState(history.state, "", location.pathname + location.search);
+  },
+  true,
+);
 
 // The links to other looks of this page stand outside of what was swapped.
 for (const happened of ["htmx:after:history:push", "htmx:after:history:replace"]) document.addEventListener(happened, lookAgain);
