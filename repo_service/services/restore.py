@@ -18,19 +18,22 @@ from repo_service.services import audit, backup_folder
 from repo_service.services.backup_folder import CHUNK, DATABASE, Advance, Outcome, silent
 from repo_service.storage.port import STAGING
 
+LOGS = ("-wal", "-shm", "-journal")  # what SQLite keeps beside a database; it plays them back into whatever lies there
+
 
 def restore(ctx: Context, folder: Path, advance: Advance = silent) -> Outcome:
     """Bring back a backup; what is wrong with a blob is told, and the others come. The index is left to the caller.
 
     The database is moved into place last: an interrupted restore is simply begun again. Raises Conflict
-    (``restore_not_empty``), Invalid (``backup_unreadable``, also for a database that is damaged),
-    Misconfigured (a database of a newer program).
+    (``restore_not_empty``, with the file that lies there: a database, or the log that one left behind), Invalid
+    (``backup_unreadable``, also for a database that is damaged), Misconfigured (a database of a newer program).
     """
     if not ctx.db.is_sqlite:
         raise Misconfigured("restore is for the embedded database")
     target = Path(str(ctx.db.url.database))
-    if target.exists():
-        raise Conflict(str(target), code="restore_not_empty")
+    held = next((path for path in (target, *_logs_of(target)) if path.exists()), None)
+    if held is not None:
+        raise Conflict(str(held), code="restore_not_empty")
     pairs, manifest = backup_folder.open_folder(folder)
     coming = target.with_name(target.name + ".restoring")
     _take_database(folder / DATABASE, coming, pairs[0][0])
@@ -48,8 +51,12 @@ def restore(ctx: Context, folder: Path, advance: Advance = silent) -> Outcome:
     return outcome
 
 
+def _logs_of(database: Path) -> list[Path]:
+    return [database.with_name(database.name + log) for log in LOGS]
+
+
 def _take_database(source: Path, coming: Path, sha256: str) -> None:
-    for leftover in (coming, Path(f"{coming}-wal"), Path(f"{coming}-shm")):
+    for leftover in (coming, *_logs_of(coming)):
         leftover.unlink(missing_ok=True)
     with source.open("rb") as file:
         backup_folder.write_durably(coming, iter(lambda: file.read(CHUNK), b""))

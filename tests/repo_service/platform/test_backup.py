@@ -101,6 +101,23 @@ def test_neither_backup_nor_restore_overwrites(stocked: Stocked, saved: Path) ->
     assert refused.value.stable_code == "restore_not_empty"
 
 
+@pytest.mark.parametrize("log", ["-wal", "-shm", "-journal"])
+def test_what_a_killed_server_left_beside_its_database_is_not_restored_under(
+    stocked: Stocked, saved: Path, elsewhere: Context, log: str
+) -> None:
+    """SQLite would play the log of the database that was moved away back into the one that was restored."""
+    left = elsewhere.settings.data_dir / f"xuehai.db{log}"
+    left.parent.mkdir(exist_ok=True)
+    left.write_bytes((stocked.ctx.settings.data_dir / "xuehai.db-wal").read_bytes())
+    with pytest.raises(Conflict, match=f"xuehai.db{log}$") as refused:
+        restore.restore(elsewhere, saved)
+    assert refused.value.stable_code == "restore_not_empty"
+    assert not (elsewhere.settings.data_dir / "xuehai.db").exists()
+    left.unlink()
+    restore.restore(elsewhere, saved)
+    assert titles(elsewhere) == titles(stocked.ctx)
+
+
 def test_a_blob_that_is_lost_is_told_and_the_others_come(stocked: Stocked, elsewhere: Context, tmp_path: Path) -> None:
     with stocked.ctx.db.read() as session:
         sha256 = session.scalars(select(File.sha256).where(File.source_id.is_(None))).one()
