@@ -2,6 +2,7 @@
 
 import hashlib
 import re
+from collections.abc import Iterable
 from typing import Annotated, Any
 
 from fastapi import Path, Query, Request
@@ -77,8 +78,12 @@ def revisions(header: str | None) -> frozenset[int] | None:
         raise RevisionRequired()
     if header.strip() == "*":
         return None
-    strong = [tag for weak, tag in _TAG.findall(header) if not weak]
-    return frozenset(int(tag) for tag in strong if _REVISION.fullmatch(tag))
+    return ours(tag for weak, tag in _TAG.findall(header) if not weak)
+
+
+def ours(tags: Iterable[str]) -> frozenset[int]:
+    """The revisions among these; what is none of ours matches nothing."""
+    return frozenset(int(tag) for tag in tags if _REVISION.fullmatch(tag))
 
 
 def revision_tag(metadata_rev: int) -> str:

@@ -10,6 +10,7 @@ from starlette.datastructures import FormData
 from starlette.responses import RedirectResponse, Response
 
 from repo_service import vocab
+from repo_service.api.answers import ours
 from repo_service.api.deps import Ctx, CurrentActor, guard
 from repo_service.context import Context
 from repo_service.errors import Conflict, Invalid, StaleRevision
@@ -89,7 +90,7 @@ def _edit(request: Request, ctx: Context, actor: Actor, resource_id: str, form: 
     record = catalog.record(ctx, actor, resource_id)
     try:
         changes = changes_of(form, record)
-        catalog.edit(ctx, actor, resource_id, int(str(form.get("rev", 0))), changes)
+        catalog.edit(ctx, actor, resource_id, ours([str(form.get("rev", ""))]), changes)
     except ValidationError as error:
         return _edit_page(request, ctx, actor, record, status=422, errors=faults_of(request, error), form=form)
     except (Invalid, Conflict, StaleRevision) as error:

@@ -1,5 +1,6 @@
 """What people do on pages: accounts, editing, review, collections; with the forms as they stand there."""
 
+import pytest
 from starlette.datastructures import FormData
 
 from repo_service.policy import OPERATOR
@@ -81,6 +82,17 @@ def test_a_resource_is_described_on_top_of_what_was_seen(library: Library) -> No
     wrong = client.post(f"/resources/{row.id}/edit", data=form | {"rev": "2", "title": "", "year": "soon"})
     assert wrong.status_code == 422
     assert "这一项必填" in wrong.text
+
+
+@pytest.mark.parametrize("rev", ["", "abc", "1.0", "²", "9" * 5000])
+def test_a_revision_that_is_none_of_ours_overwrites_nothing(library: Library, rev: str) -> None:
+    row = library.resource("还没有改的课", state="draft", published_at=None)
+    client = library.client("system_admin")
+    form = {"csrf_token": library.token(client), "rev": rev, "title": "改过的课", "licence": "CC-BY-4.0"}
+    refused = client.post(f"/resources/{row.id}/edit", data=form)
+    assert refused.status_code == 409
+    assert "这期间有人改过" in refused.text
+    assert catalog.record(library.ctx, OPERATOR, row.id).title == "还没有改的课"
 
 
 def test_the_form_speaks_only_of_what_it_shows(library: Library) -> None:
