@@ -15,7 +15,8 @@ from starlette.middleware.gzip import GZipMiddleware
 from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from repo_service.api.deps import COOKIE
+from repo_service.api import tus
+from repo_service.api.deps import COOKIE, UPLOADS
 from repo_service.api.errors import Refusal, answer_plain
 from repo_service.models import new_id
 from repo_service.settings import Settings
@@ -23,7 +24,6 @@ from repo_service.settings import Settings
 OPEN_TO_OTHERS = ("/api/v1/", "/media/", "/openapi.json", "/search/feed.atom", "/feed.atom")
 OWN_HEAD = ("/media/", "/files")  # these answer HEAD themselves
 BODY_BYTES = 2 * 2**20  # of anything but an upload
-UPLOADS = "/files"
 SECRET = (UPLOADS, "/search/digests")  # what follows is a secret
 _ID = re.compile(r"[A-Za-z0-9._-]{8,64}")
 _log = structlog.get_logger(__name__)
@@ -181,8 +181,8 @@ def _loggable(path: str) -> str:
 
 
 def _bounded(scope: Scope, receive: Receive) -> Receive:
-    """The body as far as it may go; uploads count for themselves."""
-    if scope["path"].startswith(UPLOADS):
+    """The body as far as it may go; the bytes of uploads are counted where they come in."""
+    if scope["path"].startswith(UPLOADS) and tus.is_bytes(Request(scope).headers):
         return receive
     left = BODY_BYTES
 

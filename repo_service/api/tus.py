@@ -39,9 +39,14 @@ def check_version(headers: Mapping[str, str]) -> None:
         raise WrongProtocol
 
 
+def is_bytes(headers: Mapping[str, str]) -> bool:
+    """Whether the body says of itself that it is raw bytes of an upload."""
+    return headers.get("content-type", "").partition(";")[0].strip().lower() == BODY_TYPE
+
+
 def check_body_type(headers: Mapping[str, str]) -> None:
     """Raises UnsupportedType for a body that is not raw bytes of an upload."""
-    if headers.get("content-type", "").partition(";")[0].strip().lower() != BODY_TYPE:
+    if not is_bytes(headers):
         raise UnsupportedType(code="upload_body_type")
 
 

@@ -6,14 +6,20 @@ from typing import Any
 
 import pytest
 from sqlalchemy import delete, select, update
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse
+from starlette.routing import Route
+from starlette.testclient import TestClient
 
+from repo_service.api.frame import Frame, Traffic
 from repo_service.context import Context
 from repo_service.errors import UploadEnded
-from repo_service.models import ApiKey, Audit, Blob, File, Institution, Membership, Resource, Upload, User
+from repo_service.models import ApiKey, Audit, Blob, File, Institution, Membership, Resource, Session, Upload, User
 from repo_service.policy import OPERATOR
 from repo_service.services import accounts, sessions, uploads
 from tests import support
-from tests.repo_service.uploads.conftest import Client, Site, content, metadata
+from tests.repo_service.uploads.conftest import OCTETS, Client, Site, content, metadata
 
 DATA = content(5000)
 
@@ -214,18 +220,16 @@ def test_an_upload_that_nobody_goes_on_with_expires(site: Site) -> None:
     assert uploads.expire(site.ctx) == 0
 
 
-def test_a_browser_needs_its_token_and_its_own_site(site: Site) -> None:
+def browser(site: Site) -> tuple[str, Session]:
+    """Somebody who signed in by the page: the token of the cookie, and the session."""
     password = "correct horse battery staple"
-    accounts.create_user(
-        site.ctx,
-        OPERATOR,
-        email="browser@example.cn",
-        name="李",
-        role="uploader",
-        institution=site.home.slug,
-        password=password,
-    )
-    token, login = sessions.sign_in(site.ctx, email="browser@example.cn", password=password, address="127.0.0.1")
+    person = {"email": "browser@example.cn", "name": "李", "role": "uploader", "institution": site.home.slug}
+    accounts.create_user(site.ctx, OPERATOR, **person, password=password)
+    return sessions.sign_in(site.ctx, email=person["email"], password=password, address="127.0.0.1")
+
+
+def test_a_browser_needs_its_token_and_its_own_site(site: Site) -> None:
+    token, login = browser(site)
     cookie = {"Cookie": f"xuehai_session={token}", "Upload-Length": "10", "Upload-Metadata": metadata(filename="a.mp4")}
     assert site.client.ask("POST", "/files/", cookie).code == "csrf"
     elsewhere = {**cookie, "X-CSRF-Token": login.csrf, "Origin": "https://evil.example"}
@@ -234,3 +238,32 @@ def test_a_browser_needs_its_token_and_its_own_site(site: Site) -> None:
     assert answer.status == 201
     sessions.sign_out(site.ctx, token)
     assert site.client.patch(answer.headers["location"], 0, b"0123456789").status == 204
+
+
+def test_the_token_of_an_upload_is_never_looked_for_in_its_body(site: Site) -> None:
+    """A form would be taken in, without end and onto the disk, before anybody asks whether it may come."""
+    token, login = browser(site)
+    form = b'--x\r\nContent-Disposition: form-data; name="csrf_token"\r\n\r\n' + login.csrf.encode() + b"\r\n"
+    endless = {
+        "Cookie": f"xuehai_session={token}",
+        "Content-Type": "multipart/form-data; boundary=x",
+        "Content-Length": str(2**40),
+    }
+    for headers, status in ((endless, 403), (endless | {"X-CSRF-Token": login.csrf, "Upload-Length": "10"}, 415)):
+        with site.client.wire("POST /files/ HTTP/1.1", headers) as wire:
+            wire.sendall(form)
+            assert wire.recv(100).startswith(f"HTTP/1.1 {status} ".encode())
+
+
+def test_nobody_reads_more_of_a_body_that_is_no_upload() -> None:
+    async def size(request: Request) -> PlainTextResponse:
+        return PlainTextResponse(str(len(await request.body())))
+
+    inner = Starlette(routes=[Route("/files/", size, methods=["POST"])])
+    client = TestClient(Frame(inner, hosts=frozenset({"testserver"}), headers={}, traffic=Traffic()))
+    answers = [
+        client.post("/files/", content=iter([DATA] * 1000), headers={"Content-Type": kind})
+        for kind in ("multipart/form-data; boundary=x", f"{OCTETS}; x=y")
+    ]
+    assert [one.status_code for one in answers] == [413, 200]
+    assert answers[1].text == str(1000 * len(DATA))
