@@ -1,6 +1,8 @@
 """Accounts over HTTP: keys with scopes, sessions, limits of tries, requests that other sites cannot forge."""
 
+import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
 import pytest
@@ -10,7 +12,7 @@ from repo_service.api import deps
 from repo_service.errors import Conflict, Forbidden, Invalid, TooMany, Unauthenticated
 from repo_service.models import ApiKey, Audit, Session, User
 from repo_service.policy import OPERATOR
-from repo_service.services import accounts
+from repo_service.services import accounts, sessions
 from tests.repo_service.api.conftest import Site
 
 pytestmark = pytest.mark.both_databases
@@ -71,6 +73,22 @@ def test_ten_failures_from_an_address_lock_it_for_all_accounts(site: Site) -> No
     with pytest.raises(TooMany):
         signed_in(site, address="10.0.0.9")
     assert signed_in(site, address="10.0.0.10")
+
+
+def test_tries_at_the_same_time_are_no_more_than_one_after_another(site: Site) -> None:
+    together = threading.Barrier(25)
+
+    def attempt(number: int) -> bool:
+        subjects = ("email:li@example.cn", "address:10.0.0.1")
+        together.wait(20)
+        try:
+            sessions.count_try(site.ctx, subjects if number % 2 else subjects[::-1])
+        except TooMany:
+            return False
+        return True
+
+    with ThreadPoolExecutor(25) as pool:
+        assert sum(pool.map(attempt, range(25))) == sessions.TRIES
 
 
 def test_an_address_signs_up_a_class_but_not_without_end(site: Site) -> None:
