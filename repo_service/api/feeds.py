@@ -15,7 +15,7 @@ from repo_service.api.finding import Exact, Words, search_request
 from repo_service.context import Context
 from repo_service.models import Resource
 from repo_service.policy import ANONYMOUS
-from repo_service.services import collections, directory, publicity
+from repo_service.services import directory, publicity
 from repo_service.services.indexing import search as find
 from repo_service.services.indexing import suggest as complete
 from search.errors import SearchUnavailable
@@ -68,8 +68,7 @@ def sitemap_pages(request: Request, ctx: Ctx) -> Response:
     """Pages that are no resources: the fixed ones, institutions, collections."""
     addresses = [(path, "") for path in publicity.PAGES]
     addresses += [(one.url, "") for one in directory.institutions(ctx, limit=MANY).items]
-    listed = collections.listing(ctx, ANONYMOUS, limit=MANY).items
-    addresses += [(one.url, one.updated_at.isoformat()) for one in listed]
+    addresses += [(f"/collections/{identity}", at.isoformat()) for identity, at in publicity.collections(ctx, MANY)]
     return _xml(request, _urlset(ctx, addresses), "application/xml")
 
 

@@ -5,8 +5,8 @@ from datetime import datetime
 from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field
-from sqlalchemy import ColumnElement, select
-from sqlalchemy.orm import Session, joinedload, selectinload
+from sqlalchemy import case, func, select
+from sqlalchemy.orm import Session, defer, joinedload
 
 from repo_service.context import Context
 from repo_service.errors import Conflict, Invalid, NotFound
@@ -16,9 +16,19 @@ from repo_service.services import audit
 from repo_service.services.catalog import Revisions, check_revision, readable
 from repo_service.services.drafts import TEXT, OneOf, Title
 from repo_service.services.paging import DEFAULT_LIMIT, Page, decode, page_of
-from repo_service.services.records import Summary, summaries, thumbnails
+from repo_service.services.records import PICTURE, Summary, summaries, thumbnails
 
 MAX_ITEMS = 500
+# Said plainly, this condition would send SQLite through all that is published, not through the collection.
+_PUBLIC = case((Resource.state == "published", 1), else_=0) == 1
+_SEEN = (  # what the public sees of a collection, inside a statement about collections
+    select(Resource.id)
+    .join(CollectionItem, CollectionItem.resource_id == Resource.id)
+    .where(CollectionItem.collection_id == Collection.id, _PUBLIC)
+    .correlate(Collection)
+)
+_COUNT = _SEEN.with_only_columns(func.count()).scalar_subquery()
+_FIRST = _SEEN.where(PICTURE.is_not(None)).order_by(CollectionItem.position).limit(1).scalar_subquery()
 Id = Annotated[str, Field(pattern=r"^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$")]
 
 
@@ -149,8 +159,10 @@ def view(ctx: Context, actor: Actor, collection_id: str) -> CollectionView:
             session.scalars(
                 select(CollectionItem)
                 .join(Resource)
-                .where(CollectionItem.collection_id == row.id, readable(actor) if desk else _published())
-                .options(joinedload(CollectionItem.resource).joinedload(Resource.institution))
+                .where(CollectionItem.collection_id == row.id, readable(actor) if desk else _PUBLIC)
+                .options(
+                    joinedload(CollectionItem.resource).options(defer(Resource.text), joinedload(Resource.institution))
+                )
                 .order_by(CollectionItem.position)
             )
         )
@@ -169,24 +181,18 @@ def listing(
     ctx: Context, actor: Actor, *, cursor: str | None = None, limit: int = DEFAULT_LIMIT
 ) -> Page[CollectionSummary]:
     """Collections that this actor may know of, newest first."""
-    query = select(Collection).options(selectinload(Collection.items).joinedload(CollectionItem.resource))
+    query = select(Collection, _COUNT, _FIRST)
     if not anywhere(actor, "collection.read"):
         query = query.where(Collection.state == "published")
     after = decode(cursor, str)
     if after is not None:
         query = query.where(Collection.id < after[0])
     with ctx.db.read() as session:
-        rows = session.scalars(query.order_by(Collection.id.desc()).limit(limit + 1)).all()
-        shown, following = page_of(rows, limit, lambda row: (row.id,))
-        views = [_listed(session, row) for row in shown]
+        rows = session.execute(query.order_by(Collection.id.desc()).limit(limit + 1)).all()
+        shown, following = page_of(rows, limit, lambda row: (row[0].id,))
+        pictures = thumbnails(session, [first for _, _, first in shown if first])
+    views = [CollectionSummary(**_summary(row, count, pictures.get(first))) for row, count, first in shown]
     return Page(items=views, next_cursor=following)
-
-
-def _listed(session: Session, row: Collection) -> CollectionSummary:
-    public = [item.resource for item in row.items if item.resource.state == "published"]
-    pictures = thumbnails(session, [resource.id for resource in public])
-    first = next((pictures[resource.id] for resource in public if resource.id in pictures), None)
-    return CollectionSummary(**_summary(row, len(public), first))
 
 
 def _summary(row: Collection, count: int, thumbnail: str | None) -> dict[str, object]:
@@ -229,7 +235,3 @@ def _set_items(session: Session, actor: Actor, row: Collection, items: Sequence[
             held[item.resource_id].note = item.note
         else:
             row.items.append(CollectionItem(resource_id=item.resource_id, position=position, note=item.note))
-
-
-def _published() -> ColumnElement[bool]:
-    return Resource.state == "published"

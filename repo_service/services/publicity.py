@@ -7,7 +7,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import joinedload
 
 from repo_service.context import Context
-from repo_service.models import Resource
+from repo_service.models import Collection, Resource
 
 PORTION = 10_000
 PAGES = ("/", "/search", "/collections", "/institutions", "/about", "/help", "/accessibility")
@@ -32,6 +32,13 @@ def published_after(ctx: Context, key: str, portion: int = PORTION) -> list[tupl
     rows = select(Resource.id, Resource.updated_at).where(_PUBLISHED, Resource.id > key).order_by(Resource.id)
     with ctx.db.read() as session:
         return [(row[0], row[1]) for row in session.execute(rows.limit(portion))]
+
+
+def collections(ctx: Context, limit: int) -> list[tuple[str, datetime]]:
+    """The newest collections that are published: ids, and when each was changed last."""
+    rows = select(Collection.id, Collection.updated_at).where(Collection.state == "published")
+    with ctx.db.read() as session:
+        return [(row[0], row[1]) for row in session.execute(rows.order_by(Collection.id.desc()).limit(limit))]
 
 
 def newest(ctx: Context, limit: int) -> list[Resource]:

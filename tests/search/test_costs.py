@@ -1,5 +1,6 @@
 """What a search asks of the database: few statements, none of which reads more than the page needs."""
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -9,8 +10,9 @@ from sqlalchemy import event
 
 from repo_service.context import Context
 from repo_service.models import Institution
-from repo_service.policy import ANONYMOUS, Actor
-from repo_service.services import catalog, curation, directory, indexing, publicity, related, shelves
+from repo_service.policy import ANONYMOUS, OPERATOR, Actor
+from repo_service.services import catalog, collections, curation, directory, indexing, publicity, related, shelves
+from repo_service.services.collections import CollectionDraft, ItemDraft
 from repo_service.services.indexing import SearchRequest
 from tests import support
 from tests.search.test_finding import add_cues, find, publish, school
@@ -150,3 +152,17 @@ def test_what_waits_is_found_by_its_state(ctx: Context, school: Institution, fil
     waited = steps(ctx, [one for one in statements if "ORDER BY resource.id" in one[0]], "resource")
     assert waited
     assert all("(state=?" in step for step in waited)
+
+
+def test_collections_never_read_the_texts_of_what_is_in_them(ctx: Context, filled: list[str]) -> None:
+    """A text may have a million characters, and a collection five hundred of them."""
+    items = [ItemDraft(resource_id=one) for one in filled]
+    draft = CollectionDraft(title="合唱", state="published", items=items)
+    made = [collections.create(ctx, OPERATOR, draft) for _ in range(3)]
+    with asked(ctx) as listing:
+        assert [one.count for one in collections.listing(ctx, ANONYMOUS).items] == [3, 3, 3]
+    assert len(listing) == 2  # the collections, and their pictures
+    with asked(ctx) as viewing:
+        assert len(collections.view(ctx, ANONYMOUS, made[0]).items) == 3
+    assert not too_much(ctx, listing + viewing)
+    assert not [one for one in listing + viewing if re.search(r"resource(_1)?\.text\b", one[0])]

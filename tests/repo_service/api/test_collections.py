@@ -66,3 +66,19 @@ def test_drafts_are_listed_for_curators_alone(site: Site) -> None:
     site.client("curator").post(API, json={"title": "草稿"})
     assert site.client().get(API).json()["items"] == []
     assert [one["title"] for one in site.client("curator").get(API).json()["items"]] == ["草稿"]
+
+
+def test_the_picture_of_a_collection_is_the_first_that_the_public_sees(site: Site) -> None:
+    bare, draft, shown, later = (site.resource(title=title) for title in "甲乙丙丁")
+    for row in (later, shown, draft):
+        site.file(row, b"x", role="thumbnail", path="made/thumbnail.webp", media_type="image/webp")
+    curator = site.client("curator")
+    kept = items(bare.id, draft.id, shown.id, later.id)
+    address = curator.post(API, json={"title": "满", "state": "published", "items": kept}).headers["location"]
+    curator.post(API, json={"title": "空", "state": "published"})
+    site.client("uploader").post(f"/api/v1/resources/{draft.id}/withdraw")
+    listed = site.client().get(API).json()["items"]
+    assert [(one["title"], one["count"]) for one in listed] == [("空", 0), ("满", 3)]
+    assert listed[0]["thumbnail_url"] is None
+    assert listed[1]["thumbnail_url"] == f"/media/{shown.id}/1/made/thumbnail.webp"
+    assert site.client().get(address).json()["thumbnail_url"] == listed[1]["thumbnail_url"]

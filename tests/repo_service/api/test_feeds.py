@@ -7,6 +7,7 @@ from repo_service.services import indexing, publicity
 from search.errors import SearchUnavailable
 from search.model import Answer
 from tests.repo_service.api.conftest import BASE, Site
+from tests.search.test_costs import asked
 
 NAMES = {
     "a": "http://www.w3.org/2005/Atom",
@@ -32,6 +33,20 @@ def test_sitemaps_lead_to_every_public_thing(site: Site) -> None:
     assert {f"{BASE}/", f"{BASE}/institutions/home", f"{BASE}/collections/{made['id']}"} <= set(listed)
     assert f"{BASE}/resources/{shown}" in listed
     assert not any(hidden in one for one in listed)
+
+
+def test_a_sitemap_asks_for_no_more_of_collections_than_it_says(site: Site) -> None:
+    held = [{"resource_id": site.resource(title=title).id} for title in "甲乙"]
+    for title in ("一", "二"):
+        site.client("curator").post(
+            "/api/v1/collections", json={"title": title, "state": "published", "items": held}
+        ).raise_for_status()
+    with asked(site.ctx) as statements:
+        listed = found(site, "/sitemaps/pages.xml", "//s:loc/text()")
+    assert len([one for one in listed if one.startswith(f"{BASE}/collections/")]) == 2
+    (about,) = (one for one, _ in statements if "collection" in one)
+    assert about.partition("FROM")[0].split() == ["SELECT", "collection.id,", "collection.updated_at"]
+    assert "collection_item" not in about
 
 
 def test_a_large_catalogue_has_more_than_one_sitemap(site: Site) -> None:
