@@ -1,6 +1,7 @@
 """What all tests share: the folder of real courseware, and a migrated embedded installation of their own."""
 
 import os
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,6 +12,10 @@ from repo_service import wiring
 from repo_service.context import Context
 from repo_service.settings import Settings
 from tests.migrated import migrate
+
+# Hundreds of processes start in these tests: as in an installed program, the first one compiles a module for all.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+sys.dont_write_bytecode = False
 
 pytest_plugins = ["tests.servers.fixtures", "tests.servers.databases", "tests.servers.profiles"]
 
