@@ -16,6 +16,8 @@ from tests.migrated import migrate
 # Hundreds of processes start in these tests: as in an installed program, the first one compiles a module for all.
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 sys.dont_write_bytecode = False
+# Nor does an Elasticsearch live long enough here for its second compiler to earn what it costs.
+os.environ.setdefault("ES_JAVA_OPTS", "-XX:TieredStopAtLevel=1")
 
 pytest_plugins = ["tests.servers.fixtures", "tests.servers.databases", "tests.servers.profiles"]
 

@@ -54,7 +54,7 @@ class Node:
             argv += ["-E", setting]
         environment = {
             "ES_JAVA_HOME": str(java()),
-            "ES_JAVA_OPTS": f"-Xms{self.heap} -Xmx{self.heap}",
+            "ES_JAVA_OPTS": f"-Xms{self.heap} -Xmx{self.heap} {os.environ.get('ES_JAVA_OPTS', '')}",
             "ES_PATH_CONF": str(config),
         }
         user = USER if os.geteuid() == 0 else None
