@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 import structlog
 import uvicorn
-from playwright.sync_api import Browser, BrowserContext, Page, StorageState, ViewportSize
+from playwright.sync_api import Browser, Page, StorageState, ViewportSize
 
 from repo_service import wiring
 from repo_service.api.hot import Hot
@@ -29,6 +29,7 @@ from tests.servers.profiles import PROFILES, NewInstallation, as_settings
 PASSWORD = "a password of a journey"
 CUES = ((0, "大家好，今天学桃树的嫁接。"), (6, "砧木要选一年生的实生苗。"), (12, "嫁接口用薄膜从下往上缠紧。"))
 PAGES = ("用药安全手册", "布洛芬一天不超过三次", "药盒要写清日期")
+WIDTH, HEIGHT = 1280, 800
 ROLES = ("uploader", "curator", "reviewer", "learner")
 
 
@@ -68,34 +69,47 @@ Visit = Callable[..., Page]
 @pytest.fixture
 def visit(town: Town, chromium: Browser) -> Iterator[Visit]:
     """``visit("/search", who="uploader", width=360, scripts=False, view="elder")``: a page that says when it errs."""
-    opened: list[BrowserContext] = []
+    opened: list[Page] = []
     wrong: list[str] = []
 
-    def go(path: str = "/", *, who: str = "", width: int = 1280, scripts: bool = True, view: str = "standard") -> Page:
-        context = chromium.new_context(
-            base_url=town.url,
-            viewport=ViewportSize(width=width, height=800),
-            java_script_enabled=scripts,
-            storage_state=town.signed_in.get(who),
-        )
-        context.set_default_timeout(3 * PATIENCE)
-        opened.append(context)
-        page = context.new_page()
-        page.on("pageerror", lambda error: wrong.append(str(error)))
-        page.on("console", lambda said: wrong.append(said.text) if said.type == "error" else None)
-        if who and who not in town.signed_in:
-            page.goto("/sign-in")
-            page.fill("#email", f"{who}@example.cn")
-            page.fill("#password", PASSWORD)
-            page.click("main button.go")
-            town.signed_in[who] = context.storage_state()
-        page.goto(f"{path}{'&' if '?' in path else '?'}view={view}")
+    def go(path: str = "/", *, who: str = "", width: int = WIDTH, scripts: bool = True, view: str = "standard") -> Page:
+        page = new_page(town, chromium, who, wrong, width=width, scripts=scripts)
+        opened.append(page)
+        page.goto(in_view(path, view))
         return page
 
     yield go
-    for context in opened:
-        context.close()
+    for page in opened:
+        page.context.close()
     assert wrong == []
+
+
+def new_page(
+    town: Town, chromium: Browser, who: str, wrong: list[str], *, width: int = WIDTH, scripts: bool = True
+) -> Page:
+    """A page with nothing kept from others, signed in as somebody; what errs in it is told to ``wrong``."""
+    context = chromium.new_context(
+        base_url=town.url,
+        viewport=ViewportSize(width=width, height=HEIGHT),
+        java_script_enabled=scripts,
+        storage_state=town.signed_in.get(who),
+    )
+    context.set_default_timeout(3 * PATIENCE)
+    page = context.new_page()
+    page.on("pageerror", lambda error: wrong.append(str(error)))
+    page.on("console", lambda said: wrong.append(said.text) if said.type == "error" else None)
+    if who and who not in town.signed_in:
+        page.goto("/sign-in")
+        page.fill("#email", f"{who}@example.cn")
+        page.fill("#password", PASSWORD)
+        page.click("main button.go")
+        town.signed_in[who] = context.storage_state()
+    return page
+
+
+def in_view(path: str, view: str) -> str:
+    """The address of a page in the standard or the elder view."""
+    return f"{path}{'&' if '?' in path else '?'}view={view}"
 
 
 def _fill(town: Town, folder: Path) -> None:

@@ -1,12 +1,13 @@
 """Every page in both views: axe finds nothing, no phone scrolls sideways, targets and type are large enough."""
 
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Page
+from playwright.sync_api import Browser, Page, ViewportSize
 
-from tests.journeys.conftest import Town, Visit
+from tests.journeys.conftest import HEIGHT, WIDTH, Town, Visit, in_view, new_page
 
 # What a page looks like does not hang on its servers: once, on the embedded defaults.
 pytestmark = [pytest.mark.browser, pytest.mark.parametrize("town", ["embedded"], indirect=True)]
@@ -60,10 +61,70 @@ def faults(page: Page) -> list[str]:
     return [f"{one['id']}: {node['html'][:160]}" for one in found["violations"] for node in one["nodes"][:3]]
 
 
+class Tabs:
+    """One tab for each who looks: a new one costs more than what is looked at, with axe that is compiled anew in it.
+
+    It forgets what a page left there, so that each page comes as into a new one.
+    """
+
+    def __init__(self, town: Town, chromium: Browser) -> None:
+        self.wrong: list[str] = []
+        self._town, self._chromium = town, chromium
+        self._pages: dict[str, Page] = {}
+
+    def turn_to(self, path: str, who: str, view: str) -> Page:
+        """Show a page, at the size of a desk."""
+        page = self._pages.get(who)
+        if page is None:
+            page = self._pages[who] = new_page(self._town, self._chromium, who, self.wrong)
+        page.set_viewport_size(ViewportSize(width=WIDTH, height=HEIGHT))
+        page.goto(in_view(path, view))
+        return page
+
+    def forget(self, who: str) -> None:
+        """Leave the page, and with it all that it set but the session."""
+        page = self._pages[who]
+        page.evaluate("localStorage.clear()")
+        page.goto("about:blank")
+        page.context.clear_cookies()
+        for one in self._town.signed_in[who]["cookies"] if who else ():
+            page.context.add_cookies([{"name": one["name"], "value": one["value"], "url": self._town.url}])
+
+    def close(self) -> None:
+        """Close all of them."""
+        for page in self._pages.values():
+            page.context.close()
+
+
+@pytest.fixture(scope="module")
+def tabs(town: Town, chromium: Browser) -> Iterator[Tabs]:
+    made = Tabs(town, chromium)
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def turn_to(tabs: Tabs) -> Iterator[Callable[[str, str, str], Page]]:
+    """``turn_to(path, who, view)``: a page that says when it errs."""
+    looked: set[str] = set()
+
+    def go(path: str, who: str, view: str) -> Page:
+        looked.add(who)
+        return tabs.turn_to(path, who, view)
+
+    yield go
+    for who in looked:
+        tabs.forget(who)
+    wrong, tabs.wrong[:] = list(tabs.wrong), []
+    assert wrong == []
+
+
 @pytest.mark.parametrize("view", ["standard", "elder"])
 @pytest.mark.parametrize(("who", "path"), PAGES)
-def test_each_page_is_open_to_everybody(town: Town, visit: Visit, who: str, path: str, view: str) -> None:
-    page = visit(path.format(**town.things), who=who, view=view)
+def test_each_page_is_open_to_everybody(
+    town: Town, turn_to: Callable[[str, str, str], Page], who: str, path: str, view: str
+) -> None:
+    page = turn_to(path.format(**town.things), who, view)
     if "{video}?" in path or "{book}?" in path:
         page.locator(".vjs-control-bar, .leaf-sheet[data-drawn]").first.wait_for()
     assert faults(page) == []
