@@ -13,11 +13,11 @@ from repo_service import wiring
 from repo_service.app import create_app
 from repo_service.context import Context
 from repo_service.errors import Misconfigured
-from repo_service.migrations import run
 from repo_service.models import Resource
 from repo_service.services import indexing
 from repo_service.settings import Settings
 from tests import support
+from tests.migrated import migrate
 from tests.servers.embeddings import Script
 
 QUESTION = "怎么教老人和孩子视频"
@@ -33,7 +33,7 @@ def installed(settings: Settings) -> Iterator[Context]:
     """An installation with three lectures in its index."""
     ctx = wiring.build(settings, index_writer=True)
     try:
-        run.upgrade(ctx.db)
+        migrate(ctx.db)
         school = support.institution(ctx)
         for title, description in LECTURES.items():
             row = support.resource(

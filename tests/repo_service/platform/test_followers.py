@@ -11,11 +11,11 @@ import pytest
 
 from repo_service import wiring
 from repo_service.context import Context
-from repo_service.migrations import run
 from repo_service.policy import OPERATOR
 from repo_service.services import lexicon
 from repo_service.settings import Settings
 from tests import support
+from tests.migrated import migrate
 from tests.serving import Served
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("serve")]
@@ -27,7 +27,7 @@ def site(tmp_path: Path) -> Iterator[tuple[Context, Served]]:
     """A running site with two lectures, and this process beside it, which does not write the index."""
     settings = Settings(data_dir=tmp_path / "data")
     writer = wiring.build(settings, index_writer=True)
-    run.upgrade(writer.db)
+    migrate(writer.db)
     school = support.institution(writer)
     for title in ("云课堂操作", "课堂上的云"):
         support.deposit(writer, school, f"{title}.txt", title.encode())

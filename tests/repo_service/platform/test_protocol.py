@@ -43,6 +43,7 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
 
 
 @pytest.mark.slow
+@pytest.mark.xdist_group("serve")
 @pytest.mark.parametrize("typed", ["(" * 100_000, "[" * 100_000, "嫁接 " * 10_000, "a*b?.*" * 20_000])
 def test_a_whole_book_in_the_search_box_is_cut_with_a_notice(served: Served, typed: str) -> None:
     for path in ("/api/v1/search", "/search", "/api/v1/suggest"):
@@ -54,6 +55,7 @@ def test_a_whole_book_in_the_search_box_is_cut_with_a_notice(served: Served, typ
 
 
 @pytest.mark.slow
+@pytest.mark.xdist_group("serve")
 def test_a_path_that_is_too_long_is_refused(served: Served) -> None:
     with pytest.raises(urllib.error.HTTPError) as refused:
         urllib.request.urlopen(f"{served.ready['url']}/{'a' * 100_000}", timeout=60)

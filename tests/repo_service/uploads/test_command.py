@@ -11,10 +11,10 @@ from typer.testing import CliRunner
 from repo_service import wiring, worker
 from repo_service.cli import app
 from repo_service.commands.deposit import collect, grouped
-from repo_service.migrations import run
 from repo_service.models import Audit, Resource
 from repo_service.settings import Settings
 from tests import support
+from tests.migrated import migrate
 
 SRT = b"1\n00:00:01,000 --> 00:00:02,000\nhello\n"
 LESSON = "# 焊接安全\n\n焊接前先检查气瓶。\n".encode()
@@ -24,7 +24,7 @@ LESSON = "# 焊接安全\n\n焊接前先检查气瓶。\n".encode()
 def folder(settings: Settings) -> Path:
     """The data folder of an installation with one institution."""
     ctx = wiring.build(settings)
-    run.upgrade(ctx.db)
+    migrate(ctx.db)
     support.institution(ctx)
     ctx.close()
     return settings.data_dir
