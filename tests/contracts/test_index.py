@@ -4,12 +4,9 @@ import random
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 
-from search import elastic
-from search.embedded import EmbeddedIndex
 from search.model import Document, Passage, Query, Tombstone
 from search.passages import first_and_more
 from search.port import SearchIndex
@@ -61,23 +58,6 @@ LECTURES = (
 )
 
 ALIKE = 330
-
-
-@pytest.fixture(params=["embedded", pytest.param("elasticsearch", marks=pytest.mark.xdist_group("servers"))])
-def opened(request: pytest.FixtureRequest, tmp_path: Path) -> Callable[[], SearchIndex]:
-    """Open the index of this test, on each engine; a second time it is the same one."""
-    if request.param == "embedded":
-        return lambda: EmbeddedIndex(tmp_path / "index", writer=True)
-    url = request.getfixturevalue("new_prefix")()
-    return lambda: elastic.connect(url)
-
-
-@pytest.fixture
-def index(opened: Callable[[], SearchIndex]) -> Iterator[SearchIndex]:
-    """An empty index of each engine."""
-    index = opened()
-    yield index
-    index.close()
 
 
 @pytest.fixture
