@@ -155,6 +155,15 @@ _SAID = {
     **dict.fromkeys(("有", "是", "yes", "true"), "true"),
     **dict.fromkeys(("无", "没有", "否", "no", "false"), "false"),
 }
+_LEAST = 2  # characters of the beginning of a name
+_ALSO: Mapping[str, Mapping[str, str]] = {
+    "media_kind": {
+        **dict.fromkeys(("ppt", "pptx", "课件", "幻灯片"), "slides"),
+        **dict.fromkeys(("pdf", "word", "doc", "docx"), "document"),
+        **dict.fromkeys(("mp4", "录像", "影片"), "video"),
+        **dict.fromkeys(("mp3", "录音"), "audio"),
+    }
+}
 _DURATION_ENDS = ((300.0, "under_5"), (1200.0, "5_to_20"), (3600.0, "20_to_60"))
 
 
@@ -174,18 +183,29 @@ def label(facet: str, value: str, locale: Locale = "zh") -> str:
 
 
 def values_called(session: Session, facet: str, name: str) -> tuple[str, ...]:
-    """The values of a facet that people call so, in either language or by the value itself; none when nobody does."""
-    wanted = fold(name)
+    """The values of a facet that people call so, in either language or by the value itself; none when nobody does.
+
+    Where none is called so, those whose name begins so: 金水 for 金水区, cc0 for CC0-1.0. Institutions and subjects are
+    looked for by their words instead.
+    """
+    wanted = _ALSO.get(facet, {}).get(fold(name), fold(name))
     if facet in _NAMED:
         value, *names = _NAMED[facet]
         either = or_(value == name, *(column.in_({name, wanted}) for column in names))
-        return tuple(session.scalars(select(value).where(either).order_by(value).limit(_ALIKE)))
+        found = tuple(session.scalars(select(value).where(either).order_by(value).limit(_ALIKE)))
+        if found or facet != "division" or len(wanted) < _LEAST:
+            return found
+        begins = Division.name.startswith(name, autoescape=True)
+        return tuple(session.scalars(select(value).where(begins).order_by(value).limit(_ALIKE)))
     if facet in _YES_NO and wanted in _SAID:
         return (_SAID[wanted],)
     known = {value: {fold(value), *map(fold, pair)} for value, pair in _FIXED.get(facet, {}).items()}
     if facet == "language":  # Chinese is written in several ways: a name may go on, a code may have a part more
         return tuple(value for value, names in known.items() if any(_goes_on(wanted, one) for one in names))
-    return tuple(value for value, names in known.items() if wanted in names)
+    exact = tuple(value for value, names in known.items() if wanted in names)
+    if exact or len(wanted) < _LEAST:
+        return exact
+    return tuple(value for value, names in known.items() if any(one.startswith(wanted) for one in names))
 
 
 def _goes_on(wanted: str, name: str) -> bool:

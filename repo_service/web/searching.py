@@ -18,7 +18,7 @@ from repo_service.services.clicks import ClickDraft
 from repo_service.services.finding import SearchPage, SearchRequest, offset_of, search
 from repo_service.services.hits import HitView
 from repo_service.services.shelves import reviewed
-from repo_service.services.trees import narrowest
+from repo_service.services.trees import TREES, narrowest
 from repo_service.web.facets import SHOWN, boxes
 from repo_service.web.home import KINDS
 from repo_service.web.look import CHOICES, Locale, look_of
@@ -59,6 +59,8 @@ def results(request: Request, ctx: Ctx, actor: CurrentActor) -> Response:
     count_search(request, asked, found)
     chosen = [(name, value) for name, values in asked.filters.items() for value in values]
     address = urlencode([("q", asked.q), *chosen, *([("exact", EXACT)] if asked.exact else [])])
+    made = boxes(ctx, found.facets, lambda name, value, below: _widened(request, found, name, value, below))
+    ticked = {box.name for box in made} - set(TREES)  # a typed filter that is a ticked box may be unticked too
     return page(
         request,
         "search.html",
@@ -73,7 +75,8 @@ def results(request: Request, ctx: Ctx, actor: CurrentActor) -> Response:
         chips=chips(request, found),
         quick=quick(request, found),
         cleared=_cleared(request, found),
-        boxes=boxes(ctx, found.facets, lambda name, value, below: _widened(request, found, name, value, below)),
+        boxes=made,
+        words=_untyped([("q", asked.q)], [one.text for one in found.typed_filters if one.facet in ticked])[0][1],
         kinds=KINDS,
         feed=f"/search/feed.atom?{address}",
         address=address if asked.q or chosen else "",

@@ -160,6 +160,21 @@ def test_filters_are_a_drawer_on_a_phone(town: Town, visit: Visit, scripts: bool
     expect(page.locator(".chip.on")).to_have_count(2)
     expect(page.locator("#filters")).to_be_hidden()
     assert page.url.count("media_kind") == 2
+    if scripts:
+        focused = "document.activeElement.matches('[data-results]')"
+        assert page.evaluate(focused), "the next press of Tab leads to the results, not to the foot of the page"
+        page.go_back()
+        expect(page.locator(".chip.on")).to_have_count(0)
+        expect(page.locator("#filters")).to_be_hidden()
+
+
+@pytest.mark.parametrize("view", ["standard", "elder"])
+def test_the_box_has_room_on_a_phone_at_twice_the_size(town: Town, visit: Visit, view: str) -> None:
+    page = visit("/search?q=老年", width=180, view=view)
+    box = page.locator("#q").bounding_box()
+    assert box is not None
+    assert box["width"] >= 120
+    assert page.evaluate("document.documentElement.scrollWidth") <= 180
 
 
 @pytest.mark.parametrize("view", ["standard", "elder"])

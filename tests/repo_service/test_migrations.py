@@ -8,6 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
+from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
@@ -148,7 +149,8 @@ def test_pins_forget_where_their_query_was_cut(ctx: Context) -> None:
             session.add(SearchPin(words=words, resource_id=resource, **made))
             session.flush()
         session.execute(text("UPDATE alembic_version SET version_num = 'r0006'"))
-    assert run.upgrade(ctx.db)
+    with run._connection(ctx.db) as connection:
+        command.upgrade(run.config(connection), "r0007")  # the others find what they make already there
     with ctx.db.read() as session:
         held = {(pin.words, pin.resource_id) for pin in session.query(SearchPin)}
     assert held == {("碳中和", one), ("碳中和", two), ("cet-4 英语考试", one)}

@@ -1,11 +1,13 @@
 """From rows to results: what the catalogue's search shows, and what it must never show."""
 
+from urllib.parse import parse_qs, urlsplit
+
 import pytest
 from sqlalchemy import select
 
 from repo_service.context import Context
 from repo_service.errors import Invalid
-from repo_service.models import Blob, File, IndexState, Institution, Outbox, Passage, Resource
+from repo_service.models import Blob, File, IndexState, Institution, Outbox, Passage, Resource, Subject
 from repo_service.policy import ANONYMOUS
 from repo_service.services import finding, indexing
 from repo_service.services.indexing import SearchPage, SearchRequest
@@ -257,3 +259,17 @@ def test_suggestions_lead_somewhere(ctx: Context, school: Institution) -> None:
     for typed in ("计算", "网络", "jisuanji", "jsjwl", "計算機"):
         assert indexing.suggest(ctx, typed)[0].url == f"/resources/{row.id}", typed
     assert indexing.suggest(ctx, "老年")[0].url == "/institutions/xuexiao"
+
+
+def test_names_lead_to_what_they_name(ctx: Context, school: Institution) -> None:
+    """The words of a name would find much that only holds one of them."""
+    with ctx.db.write() as session:
+        session.add(Subject(code="G4", label_zh="教育", label_en="Education"))
+    made = publish(ctx, school, "作文入门", subjects=["G4"], creators=["赵保田"])
+    publish(ctx, school, "教育与田野", description="赵先生，保田水")
+    indexing.drain(ctx)
+    for typed, kind in (("教育", "subject"), ("赵保", "person")):
+        (address,) = [one.url for one in indexing.suggest(ctx, typed) if one.kind == kind]
+        given = parse_qs(urlsplit(address).query)
+        page = find(ctx, given.get("q", [""])[0], filters={name: given[name] for name in ("subject",) if name in given})
+        assert [hit.id for hit in page.hits] == [made.id], address

@@ -2,6 +2,7 @@
 
 import html
 import re
+from urllib.parse import quote, unquote
 
 import pytest
 
@@ -51,6 +52,8 @@ def test_a_query_that_is_too_long_says_so(library: Library, lang: str, said: str
         ("语言：中文 嫁接", "language", ["zh-Hans", "zh-Hant", "zh-CN", "zh-TW", "zh"]),
         ("language:Chinese", "language", ["zh-Hans", "zh-Hant", "zh-CN", "zh-TW", "zh"]),
         ("时长:5 嫁接", "duration", ["5"]),
+        ("类型:MP4 嫁接", "media_kind", ["video"]),
+        ("许可:cc-by-4 嫁接", "licence", ["CC-BY-4.0"]),
     ],
 )
 def test_filters_can_be_typed_by_their_names(library: Library, q: str, facet: str, values: list[str]) -> None:
@@ -60,6 +63,27 @@ def test_filters_can_be_typed_by_their_names(library: Library, q: str, facet: st
     assert {value["value"] for value in found["facets"][facet] if value["selected"]} == set(values)
     if facet != "duration":
         assert "桃树芽接与嫁接技术" in [hit["title"] for hit in found["hits"]]
+
+
+@pytest.mark.parametrize(
+    ("q", "values"),
+    [
+        ("language:en", ["en"]),
+        ("语言:英", ["en"]),
+        ("语言:英语", ["en"]),
+        ("licence:cc0", ["CC0-1.0"]),
+        ("类型:PPT", ["slides"]),
+        ("类型:pdf", ["document"]),
+        ("区划:新郑", ["410184000000", "410184403000"]),  # the city, and a new district that is called so
+        ("区划:新", ["新"]),
+    ],
+)
+def test_names_are_understood_by_their_beginning_and_never_in_the_middle_of_another(
+    library: Library, q: str, values: list[str]
+) -> None:
+    """``en`` is not French, though it stands in that word."""
+    (typed,) = library.client().get("/api/v1/search", params={"q": q}).json()["typed_filters"]
+    assert typed["values"] == values
 
 
 def test_what_is_quoted_negated_or_unknown_is_no_filter(library: Library) -> None:
@@ -110,3 +134,24 @@ def test_a_search_is_kept_followed_and_forgotten(library: Library) -> None:
     assert other.status_code == 404
     assert "嫁接 · video" not in client.post(remove[1], data={"csrf_token": token}).text
     assert "保存这个检索" not in library.client().get("/search?q=嫁接").text
+
+
+def test_a_typed_filter_is_unticked_like_a_chosen_one(library: Library) -> None:
+    page = library.client().get("/search?q=类型:视频 嫁接").text
+    form = page[page.index("data-live") :]
+    assert '<input type="hidden" name="q" value="嫁接">' in form[: form.index("</form>")]
+    assert re.search(r'name="media_kind"[^>]*value="video"[^>]*checked', form) is not None
+
+
+def test_a_query_without_any_word_says_so(library: Library) -> None:
+    for typed in ("😀", "？", "((((("):
+        page = library.client().get("/search", params={"q": typed}).text
+        assert "没有可以检索的词" in page
+        assert "找到" not in page[page.index('id="total"') :][:200]
+    assert "没有可以检索的词" not in library.client().get("/search", params={"q": "-剪纸"}).text
+
+
+def test_signing_in_comes_back_to_the_search(library: Library) -> None:
+    page = library.client().get("/search?q=嫁接&media_kind=video").text
+    (address,) = re.findall(r'href="/sign-in\?next=([^"]*)"', page)
+    assert unquote(html.unescape(address)) == f"/search?q={quote('嫁接')}&media_kind=video"
