@@ -22,7 +22,8 @@ def zipped(**entries: str) -> bytes:
     file = io.BytesIO()
     with zipfile.ZipFile(file, "w") as archive:
         for name, text in entries.items():
-            archive.writestr(name.replace("__", "/").replace("_dot_", "."), text)
+            entry = zipfile.ZipInfo(name.replace("__", "/").replace("_dot_", "."))  # without the time of day
+            archive.writestr(entry, text)
     return file.getvalue()
 
 
