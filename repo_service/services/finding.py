@@ -152,9 +152,14 @@ def _arranged(ctx: Context, query: Query) -> tuple[Answer, tuple[str, ...]]:
 def _notices(request: SearchRequest, answer: Answer) -> list[str]:
     """What the engine noticed; a query that was cut before it came there was cut all the same."""
     cut = (CUT,) if len(request.q) > MAX_CHARACTERS else ()
-    plan = understand(request.q)
-    nothing = request.q.strip() and plan.empty and not (plan.phrases or plan.filters)
-    return list(dict.fromkeys((*cut, *((NO_WORDS,) if nothing else ()), *answer.notices)))
+    none = (NO_WORDS,) if not answer.terms and _holds_nothing(request.q) else ()
+    return list(dict.fromkeys((*cut, *none, *answer.notices)))
+
+
+def _holds_nothing(q: str) -> bool:
+    """Whether something was typed, and no word, phrase or filter is in it."""
+    plan = understand(q)
+    return bool(q.strip()) and plan.empty and not (plan.phrases or plan.filters)
 
 
 def suggest(ctx: Context, q: str, limit: int = 10) -> list[SuggestionView]:
@@ -196,6 +201,8 @@ def _address(one: Suggestion, slugs: Mapping[str, str], codes: Mapping[str, str]
 
 def _codes(session: Session, labels: Sequence[str]) -> dict[str, str]:
     """Subjects by either of their names, where no other one is called so."""
+    if not labels:
+        return {}
     either = or_(Subject.label_zh.in_(labels), Subject.label_en.in_(labels))
     rows = session.execute(select(Subject.code, Subject.label_zh, Subject.label_en).where(either)).all()
     called = Counter(name for row in rows for name in {row.label_zh, row.label_en})

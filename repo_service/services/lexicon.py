@@ -325,9 +325,8 @@ def _changed(session: Session, ctx: Context, holding: Sequence[str]) -> None:
     """
     raise_state(session)
     some = select(Resource.id).where(Resource.id.in_(holding), Resource.state == "published")
-    locked = list(
-        session.scalars(some.order_by(Resource.id).with_for_update())
-    )  # in order, so that nobody waits in a ring
+    # in order, so that nobody waits in a ring
+    locked = list(session.scalars(some.order_by(Resource.id).with_for_update()))
     raised = update(Resource).where(Resource.id.in_(locked)).values(rev=Resource.rev + 1)
     for identity, rev in session.execute(raised.returning(Resource.id, Resource.rev)).all():
         outbox.add(session, ctx, outbox.INDEX, identity, rev)

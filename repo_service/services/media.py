@@ -78,8 +78,9 @@ def _public(ctx: Context, resource: Resource, version: int) -> bool:
         return False
     if version == resource.served_version:
         return True
-    until = resource.replaced_at + STILL_OPEN if resource.replaced_at is not None else ctx.clock()
-    return version == resource.replaced_version and ctx.clock() < until
+    if version != resource.replaced_version or resource.replaced_at is None:
+        return False
+    return ctx.clock() < resource.replaced_at + STILL_OPEN
 
 
 def _copy_only(file: File) -> bool:

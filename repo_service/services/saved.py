@@ -86,8 +86,7 @@ def save(ctx: Context, actor: Actor, address: str, name: str = "", locale: Local
     is not cut, for without its last filters it would be another search.
     """
     require(actor, "account.use")
-    pairs = [(key, value) for key, value in parse_qsl(CONTROL.sub(" ", address)) if key in _KEPT]
-    pairs = [(key, CONTROL.sub(" ", value)) for key, value in pairs]
+    pairs = [(key, CONTROL.sub(" ", value)) for key, value in parse_qsl(address) if key in _KEPT]
     kept = urlencode(sorted(pairs))
     if len(kept) > LONGEST:
         raise Invalid(errors=(("address", "too_long", ""),))

@@ -242,12 +242,17 @@ def _alive(session: Session, ctx: Context, secret: str, *, lock: bool = False) -
     if upload is None:
         raise NotFound(code="upload_not_found")
     if upload.state in ("terminated", "expired", "failed"):
-        raise UploadEnded(code=upload.error_code or "upload_ended", state=upload.state)
+        raise _ended(upload)
     if upload.state == "open" and upload.expires_at < ctx.clock():
         raise UploadEnded(code="upload_expired", state="expired")
     if not rules.entitled(session, upload):
         raise UploadEnded(code="membership_ended", state=upload.state)
     return upload
+
+
+def _ended(upload: Upload) -> UploadEnded:
+    """That it became no file, and why where that is known."""
+    return UploadEnded(code=upload.error_code or "upload_ended", state=upload.state)
 
 
 def _expiry(ctx: Context) -> datetime:
@@ -257,7 +262,7 @@ def _expiry(ctx: Context) -> datetime:
 def _held(session: Session, writer: Writer, *, lock: bool = False) -> Upload:
     upload = session.get(Upload, writer.upload_id, with_for_update=lock)
     if upload is not None and upload.state == "failed":
-        raise UploadEnded(code=upload.error_code or "upload_ended", state=upload.state)
+        raise _ended(upload)
     if upload is None or upload.fence != writer.fence or upload.state != "open":
         raise LostLease(code="upload_taken_over")
     return upload
@@ -307,7 +312,7 @@ def _place(ctx: Context, upload_id: str, sha256: str) -> tuple[str, str]:
         if upload.state == "done" and upload.resource_id and upload.file_id:
             return upload.resource_id, upload.file_id
         if upload.state != "finishing":  # its giver ended it while its bytes were hashed
-            raise UploadEnded(code=upload.error_code or "upload_ended", state=upload.state)
+            raise _ended(upload)
         if not rules.entitled(session, upload):
             raise UploadEnded(code="membership_ended", state=upload.state)
         file = deposits.place(
