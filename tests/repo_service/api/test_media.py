@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from urllib.parse import quote
 
@@ -76,7 +77,8 @@ def test_a_player_that_breaks_off_leaves_nothing_open(site: Site) -> None:
     asked: Scope = {"type": "http", "asgi": {"version": "3.0"}, "http_version": "1.1", "method": "GET", "path": path}
     host = (b"host", site.ctx.settings.public_url.partition("//")[2].encode())
     nobody: Scope = {"query_string": b"", "headers": [host], "client": ("127.0.0.1", 9), "scheme": "http"}
-    asyncio.run(app({**asked, **nobody}, receive, send))
+    with ThreadPoolExecutor(1) as pool:  # this thread may hold Playwright's loop
+        pool.submit(asyncio.run, app({**asked, **nobody}, receive, send)).result()
     assert sent[0]["status"] == 200
     assert len(sent) < 12
     assert list(watched.given[0]) == []
