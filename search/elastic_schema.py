@@ -17,6 +17,8 @@ from search.fields import (
     abbreviated,
     fields,
     filled,
+    halves,
+    latin,
     orders,
     spelled,
     weight,
@@ -152,6 +154,7 @@ def _spellings(found: Fields) -> dict[str, list[str]]:
         f"spell_{name}": [spelled(word) for word in sorted(heard.intersection(found.texts[name].split()))]
         for name in ("words", "parts")
     }
+    spoken["spell_words"] += chain.from_iterable(map(halves, sorted(latin(chain.from_iterable(found.aside)))))
     initials = {
         f"spell_{name}": [
             abbreviated(word) for word in sorted(named.intersection(found.texts[name].split())) if len(word) > 1

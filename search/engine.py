@@ -2,7 +2,7 @@
 
 import os
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import chain
@@ -15,7 +15,18 @@ from search import schema, suggest
 from search.asking import AnyOf
 from search.embedded_query import build
 from search.errors import SearchBroken, SearchUnavailable
-from search.fields import KEY_SEPARATOR, abbreviated, fields, frequency, spelled, with_subwords
+from search.fields import (
+    BACKWARD,
+    FORWARD,
+    KEY_SEPARATOR,
+    abbreviated,
+    fields,
+    frequency,
+    halves,
+    latin,
+    spelled,
+    with_subwords,
+)
 from search.model import Document, Rejected, Suggestion, Tombstone
 
 HEAP_BYTES = 64_000_000
@@ -24,12 +35,26 @@ IDS_AT_ONCE = 500
 MOST_ALIKE = 1_000  # words with the same sound
 ENTRIES_AT_ONCE = 20_000  # of the vocabulary, in one document
 MOST_REMEMBERED = 300_000  # words of which this process knows that they are in the vocabulary
-_COUNTED_IN = {"sound": ("words", "parts"), "initials": ("title", "subjects", "institution")}
+_COUNTED_IN = {
+    "sound": ("words", "parts"),
+    "initials": ("title", "subjects", "institution"),
+    "halves": ("words", "parts"),
+}
 
 
 def found_count(result: tantivy.SearchResult) -> int:
     """How many documents matched; the engine's type stubs do not know the attribute."""
     return int(getattr(result, "count", 0) or 0)
+
+
+def _keys(name: str, words: Iterable[str]) -> Iterator[str]:
+    """The entries of the vocabulary that these words have under one of its fields."""
+    if name == "halves":
+        yield from chain.from_iterable(map(halves, latin(words)))
+    elif name == "sound":
+        yield from map(spelled, with_subwords(words))
+    else:
+        yield from (abbreviated(word) for word in with_subwords(words) if len(word) > 1)
 
 
 @contextmanager
@@ -57,7 +82,9 @@ class Searchers:
     def words(self, beginning: str, most: int) -> list[tuple[str, int]]:
         """(pinyin or initials + separator + word, documents) of the words whose key begins so, the frequent first."""
         found: dict[str, int] = {}
-        for name, places in _COUNTED_IN.items():
+        spoken = beginning[:1] not in (FORWARD, BACKWARD)
+        for name in ("sound", "initials") if spoken else ("halves",):
+            places = _COUNTED_IN[name]
             for key, _ in self.vocabulary.terms_with_prefix(name, beginning, limit=MOST_ALIKE):
                 word = key.partition(KEY_SEPARATOR)[2]
                 count = max(frequency(field, self.resources.doc_freq(field, word)) for field in places)
@@ -184,6 +211,7 @@ class Engine:
                 laid, places = schema.resource(change, found)
                 self._hear("sound", found.heard)
                 self._hear("initials", found.named)
+                self._hear("halves", found.aside)
         except (ValueError, TypeError, UnicodeError) as error:
             return [Rejected(change.id, str(error))]
         # Only where it is needed: every deletion is looked up in every segment. Passages are committed first, so those
@@ -207,10 +235,7 @@ class Engine:
         new = set(chain.from_iterable(texts)) - heard
         heard |= new
         held = self.vocabulary.searcher()
-        for word in with_subwords(new):
-            key = spelled(word) if name == "sound" else abbreviated(word)
-            if (name == "sound" or len(word) > 1) and not held.doc_freq(name, key):
-                self._entries.append((name, key))
+        self._entries += ((name, key) for key in _keys(name, new) if not held.doc_freq(name, key))
         if len(self._entries) > ENTRIES_AT_ONCE:
             self._write_entries()
 

@@ -1,6 +1,7 @@
 """What every engine indexes of a document: fields of words joined by spaces, and keys. No engine is known here."""
 
 import math
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -15,6 +16,7 @@ GAP = "\u2029"  # stands between texts, so that no phrase crosses them
 HEADS = ("title", "subjects", "people", "institution", "description")
 NAMING = ("title", "subjects", "institution")  # fields whose words are found by their initials
 KEY_SEPARATOR = "\x1f"
+FORWARD, BACKWARD = ",", ";"  # keys of Latin words begin with one of these, those of sounds with a letter
 MAX_LABEL = 200
 MAX_STARTS = 16
 MAX_UNITS = 12
@@ -22,6 +24,7 @@ LEAST_UNITS = 2  # of a title that is asked for as a whole
 LEAST_LETTERS = 3  # of a title that is asked for by its pinyin or initials
 MOST_INITIALS = 4  # as many letters are rather initials than a word that is a title
 MAX_KEY = 40
+_LATIN = re.compile("[a-z]{4,24}")
 _TIE_BITS = 24
 _MOST = 2**39 - 1  # hundredths of a second (until the year 2144), or opens; what has no duration comes last
 _FRESH_SECONDS = 2 * 365 * 86400.0
@@ -43,7 +46,7 @@ class Fields:
     """A document: ``texts`` are words joined by spaces by field; ``terms`` are whole terms by field.
 
     ``heard``: its Chinese words, for the vocabulary, to which the words inside them belong too, text by text, with
-    NO_WORDS between them; ``named``: those of titles and the like.
+    NO_WORDS between them; ``named``: those of titles and the like; ``aside``: what is no Chinese.
     """
 
     label: str
@@ -52,6 +55,7 @@ class Fields:
     passages: list[PassageFields]
     heard: Sequence[Sequence[str]]
     named: Sequence[Sequence[str]]
+    aside: Sequence[Sequence[str]]
 
 
 def fields(document: Document) -> Fields:
@@ -73,6 +77,7 @@ def fields(document: Document) -> Fields:
         passages=[_passage(*pair) for pair in zip(document.passages, places, strict=True)],
         heard=[text.cut for text in everything if text.cut],
         named=[heads[name].cut for name in NAMING if heads[name].cut],
+        aside=[text.aside for text in everything if text.aside],
     )
 
 
@@ -115,6 +120,16 @@ def _named(document: Document) -> list[str]:
 def spelled(word: str) -> str:
     """The key of a word by its pinyin."""
     return f"{''.join(pinyin.of_word(word))}{KEY_SEPARATOR}{word}"
+
+
+def latin(aside: Iterable[str]) -> frozenset[str]:
+    """The words among what is no Chinese that may be meant by a slip: letters alone, and neither short nor endless."""
+    return frozenset(word for run in aside for word in run.split() if _LATIN.fullmatch(word))
+
+
+def halves(word: str) -> tuple[str, str]:
+    """The keys of a Latin word by its beginning and by its end: where one letter is wrong, one of the two is right."""
+    return f"{FORWARD}{word}{KEY_SEPARATOR}{word}", f"{BACKWARD}{word[::-1]}{KEY_SEPARATOR}{word}"
 
 
 def frequency(field: str, documents: int) -> int:

@@ -8,9 +8,9 @@ import tantivy
 from search.fields import HEADS, Fields, PassageFields, filled, orders, weight
 from search.model import FACETS, Document, Tombstone
 
-VERSION = 4  # raise with every change here or in the analysis: older indexes are rebuilt
+VERSION = 5  # raise with every change here or in the analysis: older indexes are rebuilt
 
-VOCABULARY = ("sound", "initials")
+VOCABULARY = ("sound", "initials", "halves")
 
 
 def resource_schema() -> tantivy.Schema:
@@ -46,10 +46,10 @@ def passage_schema() -> tantivy.Schema:
 
 
 def vocabulary_schema() -> tantivy.Schema:
-    """Fields of the vocabulary: one entry for each Chinese word that some document ever held, by sound and initials.
+    """Fields of the vocabulary: an entry for each word that some document ever held.
 
-    How many documents hold a word is asked of the index of resources, so that an entry is written once, with others in
-    one document.
+    Chinese words by sound and initials, Latin ones by their beginning and their end. How many documents hold a word is
+    asked of the index of resources, so that an entry is written once, with others in one document.
     """
     builder = tantivy.SchemaBuilder()
     for name in VOCABULARY:

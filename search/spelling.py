@@ -1,19 +1,23 @@
-"""What was meant by letters or by a slip: pinyin, initials and homophones, read with the index's own vocabulary."""
+"""What was meant by letters or by a slip: pinyin, initials, homophones and Latin words, read with the index's words."""
 
 import math
 import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import chain
 
 from search import pinyin
-from search.fields import KEY_SEPARATOR
+from search.fields import BACKWARD, FORWARD, KEY_SEPARATOR
 from search.fold import fold, fold_with_offsets
-from search.text import HAN
+from search.text import HAN, stem
 from search.words import dictionary
 
 LONGEST = 6  # syllables of one word
 MOST_SOUNDS = 400  # looked up for one query: a run of all the syllables that are read at once needs 273
 ASKED = 200  # words looked at for one sound
+ALIKE = 1_000  # words looked at for one half of a Latin word
+LEAST_LATIN, MOST_LATIN = 5, 24  # letters of a Latin word that may be a slip
+LEAST_CHANGED = 6  # the same where one letter stands for another: short words are rather other words (latex, later)
 Vocabulary = Callable[[str, int], list[tuple[str, int]]]  # (beginning, most) → [(key, documents)]
 Known = Callable[[str], bool]  # whether any document holds this word
 _RUN = re.compile(rf"(?<![^\s{HAN}])[a-z']+(?:[ ]+[a-z']+)*(?![^\s{HAN}])")
@@ -92,16 +96,49 @@ def _same(word: str, typed: str) -> int:
 
 
 def letters(typed: str, vocabulary: Vocabulary) -> Reading:
-    """Letters as pinyin or initials, whichever has words in the index."""
+    """Letters as pinyin, as a Latin word with a slip, or as initials: the first of these that has words in the index.
+
+    Many syllables that only make words of one character are rather a Latin word: langage.
+    """
     syllables = pinyin.split(typed)[:_MOST_SYLLABLES]
-    if syllables:
-        spoken = read(syllables, vocabulary)
-        if spoken.complete:
-            return spoken
+    spoken = read(syllables, vocabulary) if syllables else Reading((), False)
+    if spoken.complete and (len(syllables) <= 2 or any(len(word) > 1 for word in spoken.words)):
+        return spoken
+    if meant := latin(typed, vocabulary):
+        return Reading((meant,), True)
+    if spoken.complete:
+        return spoken
     if not 2 <= len(typed) <= MOST_INITIALS:
         return Reading((), False)
     short = read(tuple(typed), vocabulary, cost=INITIALS_COST)
     return short if short.complete else Reading((), False)
+
+
+def latin(typed: str, vocabulary: Vocabulary) -> str:
+    """The most frequent word that was meant by a Latin word with one slip, empty when there is none: pyhton → python.
+
+    Wherever the slip is, half of the word is right, from its beginning or from its end on: so those words are looked at
+    that begin or end alike.
+    """
+    typed = stem(typed)  # as the index has it
+    if not LEAST_LATIN <= len(typed) <= MOST_LATIN:
+        return ""
+    half = (len(typed) - 1) // 2
+    alike = chain(vocabulary(FORWARD + typed[:half], ALIKE), vocabulary(BACKWARD + typed[::-1][:half], ALIKE))
+    meant = ((count, key.partition(KEY_SEPARATOR)[2]) for key, count in alike)
+    choices = [(word[0] == typed[0], count, word) for count, word in meant if _one_slip(typed, word)]
+    return max(choices, default=(False, 0, ""))[-1]
+
+
+def _one_slip(typed: str, word: str) -> bool:
+    """Whether one letter is missing, too many or another one, or two stand the wrong way round (Damerau 1964)."""
+    least = min(len(typed), len(word))
+    head = next((at for at in range(least) if typed[at] != word[at]), least)
+    tail = next((at for at in range(least - head) if typed[-1 - at] != word[-1 - at]), least - head)
+    one, other = typed[head : len(typed) - tail], word[head : len(word) - tail]
+    if len(one) == len(other) == 1:
+        return len(typed) >= LEAST_CHANGED
+    return len(one) + len(other) == 1 or (len(one) == 2 and one == other[::-1])
 
 
 def _bounded(vocabulary: Vocabulary) -> Vocabulary:

@@ -47,7 +47,7 @@ class Analysis(NamedTuple):
     """What an engine indexes of one text.
 
     words in order, words inside long words, single characters, pairs of syllables, all joined by blanks; ``cut``: the
-    Chinese words in order, with NO_WORDS between them.
+    Chinese words in order, with NO_WORDS between them; ``aside``: what is Latin, a code or of another script.
     """
 
     words: str
@@ -55,6 +55,7 @@ class Analysis(NamedTuple):
     chars: str
     sounds: str
     cut: Sequence[str]
+    aside: Sequence[str]
 
     @property
     def han(self) -> frozenset[str]:
@@ -197,10 +198,11 @@ def analyse(text: str) -> Analysis:
         chars=" ".join("".join(words).replace(ASIDE, "\n")),
         sounds=_sounds_of(words),
         cut=words,
+        aside=between,
     )
 
 
-_NOTHING = Analysis("", "", "", "", ())
+_NOTHING = Analysis("", "", "", "", (), ())
 
 
 class _Marked(dict[int, str]):

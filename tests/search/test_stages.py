@@ -1,5 +1,6 @@
 """In which order a query is tried: few stages, few looks into the vocabulary, whatever was typed."""
 
+import string
 import time
 from dataclasses import dataclass
 
@@ -7,13 +8,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from search import pinyin
-from search.fields import KEY_SEPARATOR
+from search import pinyin, spelling
+from search.fields import KEY_SEPARATOR, halves
 from search.model import Query
 from search.query import MAX_CHARACTERS, MAX_WORDS
 from search.spelling import LONGEST
 from search.stages import FEW, Stage, stages
 from search.synonyms import MAX_OTHERS, Synonyms, curated, curated_groups, words_of
+from search.text import stem
 from tests.search.test_query import MONSTERS, TYPED
 
 WORDS = ("计算机", "网络", "学习", "中文", "技术", "计", "算", "机")
@@ -82,6 +84,45 @@ def test_pinyin_beside_other_words_is_asked_for_by_sound_and_they_as_they_are() 
     assert (stage.mode, stage.plan.unsaid, stage.plan.sounds) == ("spoken", ("python",), ("ji'suan", "suan'ji"))
     (joined, _), _ = tried(Query("计算机wangluo"))
     assert (joined.corrected, joined.plan.unsaid, joined.plan.sounds[-1]) == ("计算机网络", (), "wang'luo")
+
+
+ENGLISH = ("python", "paper", "later", "language", "learning", "algorithm")
+
+
+def english(beginning: str, most: int) -> list[tuple[str, int]]:
+    """The vocabulary of an index that holds these words only."""
+    keys = sorted(key for word in ENGLISH for key in halves(word))
+    return [(key, 1) for key in keys if key.startswith(beginning)][:most]
+
+
+@pytest.mark.parametrize("word", ENGLISH)
+def test_wherever_a_slip_is_the_word_is_found(word: str) -> None:
+    letters = string.ascii_lowercase
+    for at in range(len(word)):
+        assert spelling.latin(word[:at] + word[at + 1 :], english) in {word, ""}
+        assert spelling.latin(word[:at] + "q" + word[at:], english) == stem(word)
+        if at and word[at - 1] != word[at]:
+            swapped = word[: at - 1] + word[at] + word[at - 1] + word[at + 1 :]
+            assert spelling.latin(swapped, english) == word
+        if len(word) >= spelling.LEAST_CHANGED:
+            changed = {spelling.latin(word[:at] + letter + word[at + 1 :], english) for letter in set(letters) - {"s"}}
+            assert changed <= {word, ""}
+            assert word in changed
+
+
+def test_short_words_are_rather_other_words() -> None:
+    assert spelling.latin("latex", english) == ""
+    assert spelling.latin("pape", english) == ""
+    assert spelling.latin("papers", english) == "", "this is the word itself"
+
+
+def test_pinyin_comes_before_english_where_it_makes_words() -> None:
+    def both(beginning: str, most: int) -> list[tuple[str, int]]:
+        return [*Shelf().vocabulary(beginning, most), *english(beginning, most)]
+
+    assert spelling.letters("jisuanji", both).text == "计算机"
+    assert spelling.letters("langage", both).text == "language"
+    assert spelling.letters("pyhton", both).text == "python"
 
 
 def test_what_librarians_know_is_no_slip() -> None:
