@@ -26,7 +26,8 @@ MOST_INITIALS = 4  # as many letters are rather initials than a word that is a t
 MAX_KEY = 40
 _LATIN = re.compile("[a-z]{4,24}")
 _TIE_BITS = 24
-_MOST = 2**39 - 1  # hundredths of a second (until the year 2144), or opens; what has no duration comes last
+_MOST = 2**39 - 1  # hundredths of a second (until the year 2144), or opens; what has no length comes last
+_PAGES = 2**38  # from here on pages are counted: what is read comes after what is seen or heard, short things first
 _FRESH_SECONDS = 2 * 365 * 86400.0
 _NOW = 1.8e9  # fixed, so that equal documents always weigh the same whenever they were indexed
 
@@ -234,7 +235,8 @@ def orders(document: Document) -> dict[str, int]:
 
     The low bits are made of the id, so that equal documents come in the same order on every engine, always.
     """
-    lasting = int(document.duration * 100) if document.duration > 0 else _MOST
+    paged = _PAGES + document.pages if document.pages > 0 else _MOST
+    lasting = min(int(document.duration * 100), _PAGES) if document.duration > 0 else paged
     worth = {"newest": int(document.published_at * 100), "shortest": lasting, "most_opened": document.opens}
     tie = int.from_bytes(blake2b(document.id.encode(), digest_size=4).digest()) >> (32 - _TIE_BITS)
     return {name: (min(max(0, value), _MOST) << _TIE_BITS) | tie for name, value in worth.items()}

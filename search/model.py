@@ -59,7 +59,8 @@ class Document:
     facets: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     passages: tuple[Passage, ...] = ()
     published_at: float = 0.0  # seconds since the epoch
-    duration: float = 0.0
+    duration: float = 0.0  # seconds; 0 for what is read
+    pages: int = 0
     opens: int = 0
     quality: float = 0.0  # 0 to 1: reviewed, complete
 

@@ -23,7 +23,7 @@ _RESOURCE = (
     *(Resource.id, Resource.rev, Resource.state, Resource.served_version, Resource.institution_id, Resource.title),
     *(Resource.description, Resource.keywords, Resource.creators, Resource.subjects, Resource.text, Resource.kinds),
     *(Resource.degree, Resource.vocational, Resource.level, Resource.media_kind, Resource.language, Resource.licence),
-    *(Resource.duration, Resource.year, Resource.has_captions, Resource.published_at, Resource.opens),
+    *(Resource.duration, Resource.pages, Resource.year, Resource.has_captions, Resource.published_at, Resource.opens),
 )
 _PASSAGE = (
     *(Passage.resource_id, Passage.version, Passage.id, Passage.kind, Passage.text, Passage.notes, Passage.start),
@@ -93,6 +93,7 @@ class Mapper:
             passages=self._passages(resource),
             published_at=resource.published_at.timestamp() if resource.published_at else 0.0,
             duration=resource.duration or 0.0,
+            pages=resource.pages or 0,
             opens=resource.opens,
             quality=_completeness(resource),
         )

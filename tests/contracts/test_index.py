@@ -42,6 +42,7 @@ LECTURES = (
         facets={"media_kind": ("document",), "year": ("2023",), "division": ("410200000000",)},
         passages=(Passage("b1", "page", "關聯式資料庫的路由與索引", page=3),),
         published_at=1_710_000_000.0,
+        pages=12,
         opens=50,
     ),
     Document(
@@ -201,6 +202,14 @@ def test_a_filter_without_hits_never_loosens_the_words(filled: SearchIndex) -> N
 )
 def test_orders(filled: SearchIndex, sort: str, order: list[str]) -> None:
     assert ids(filled, "", sort=sort) == order
+
+
+def test_the_shortest_is_seen_before_it_is_read(index: SearchIndex) -> None:
+    """By seconds, then by pages, then what has neither."""
+    lengths = {"film": (3_600.0, 0), "clip": (30.0, 0), "leaflet": (0.0, 2), "book": (0.0, 700), "record": (0.0, 0)}
+    index.write([Document(name, 1, name, duration=long, pages=pages) for name, (long, pages) in lengths.items()])
+    found = index.search(Query(sort="shortest"))
+    assert [hit.id for hit in found.hits] == ["clip", "film", "leaflet", "book", "record"]
 
 
 def test_pages_by_offset(filled: SearchIndex) -> None:
