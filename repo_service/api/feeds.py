@@ -3,7 +3,8 @@
 import re
 from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
-from typing import Annotated, Any
+from typing import Annotated, Any, NamedTuple
+from urllib.parse import urlencode
 
 from fastapi import APIRouter, Query, Request
 from lxml import etree
@@ -18,6 +19,7 @@ from repo_service.policy import ANONYMOUS
 from repo_service.services import directory, publicity
 from repo_service.services.indexing import search as find
 from repo_service.services.indexing import suggest as complete
+from repo_service.services.saved import KEPT, said
 from search.errors import SearchUnavailable
 
 router = APIRouter(tags=["publicity"], dependencies=[PUBLIC_ROUTE])
@@ -85,7 +87,7 @@ def sitemap_resources(
 @router.get("/feed.atom", response_class=Response, responses=_ATOM)
 def newest(request: Request, ctx: Ctx, lang: Lang) -> Response:
     """What was published last."""
-    return _feed(request, ctx, lang, publicity.newest(ctx, FEED_LENGTH), "")
+    return _feed(request, ctx, lang, publicity.newest(ctx, FEED_LENGTH), _About("", "/"))
 
 
 @router.get("/search/feed.atom", response_class=Response, responses=_ATOM | problems())
@@ -98,7 +100,9 @@ def found(
     if page.degraded:
         raise SearchUnavailable("a feed is kept by others: better none than half of one")
     resources = publicity.by_ids(ctx, [hit.id for hit in page.hits])
-    return _feed(request, ctx, lang, resources, q, page.next_cursor)
+    asked_for = [pair for pair in request.query_params.multi_items() if pair[0] in KEPT]
+    about = _About(said(ctx, asked_for, lang), f"/search?{urlencode(asked_for)}")
+    return _feed(request, ctx, lang, resources, about, page.next_cursor)
 
 
 @router.get("/opensearch.xml", response_class=Response, responses=_OPENSEARCH)
@@ -159,16 +163,25 @@ def manifest(lang: Lang) -> Response:
     return Manifest(body)
 
 
+class _About(NamedTuple):
+    """What a feed is of, in words, and the page that shows the same."""
+
+    said: str
+    page: str
+
+
 def _feed(
-    request: Request, ctx: Context, lang: str, resources: Sequence[Resource], q: str, cursor: str | None = None
+    request: Request, ctx: Context, lang: str, resources: Sequence[Resource], about: _About, cursor: str | None = None
 ) -> Response:
     """Atom (RFC 4287) with a link to the next page (RFC 5005)."""
     url = ctx.settings.public_url
     root = etree.Element(f"{{{ATOM}}}feed", nsmap={None: ATOM})
-    _say(root, "title", f"{_NAMES[lang][0]}：{q}" if q else _NAMES[lang][1])
+    mark = "：" if lang == "zh" else ": "
+    _say(root, "title", f"{_NAMES[lang][0]}{mark}{about.said}" if about.said else _NAMES[lang][1])
     _say(root, "id", f"{url}{request.url.path}?{request.url.query}".removesuffix("?"))
     _say(root, "updated", _moment(max((one.updated_at for one in resources), default=ctx.clock())))
     _link(root, "self", f"{url}{request.url.path}?{request.url.query}".removesuffix("?"))
+    _link(root, "alternate", url + about.page)
     if cursor is not None:
         following = request.url.include_query_params(cursor=cursor)
         _link(root, "next", f"{url}{following.path}?{following.query}")

@@ -1,4 +1,4 @@
-"""What to try when nothing was found: without a filter, without a word, something nearby, or a popular subject."""
+"""What to try when nothing was found: without a filter or a word, a part of a word, something nearby, a subject."""
 
 import time
 from collections.abc import Iterator
@@ -13,10 +13,12 @@ from repo_service.services.named import named
 from search.errors import SearchUnavailable
 from search.model import Query
 from search.query import understand
+from search.text import pieces, subwords
 
 BUDGET_SECONDS = 0.12
 FILTERS = 4
 WORDS = 4
+PARTS = 3  # words inside a word
 SHORTER = 3  # characters that are taken from the end of a word
 NEAR = 4
 SUBJECTS = 8
@@ -25,7 +27,9 @@ SUBJECTS = 8
 class Hint(BaseModel):
     """Another search that does find something."""
 
-    kind: str = Field(description="`filter` or `word`: without it; `near`: something nearby; `subject`: a popular one")
+    kind: str = Field(
+        description="`filter`, `word`: without it; `part` of a word; `near`: something nearby; `subject`: a popular one"
+    )
     text: str = Field(description="The filter or the word that is left out, or what is found instead")
     total: int | None = Field(None, description="How many resources it finds, where that was counted")
     url: str
@@ -57,6 +61,10 @@ def _tries(ctx: Context, query: Query, locale: Locale) -> Iterator[Hint | None]:
             kept = " ".join(other for other in plan.words if other != word)
             yield _counted(ctx, replace(bare, text=kept), "word", word)
     for word in plan.asked[:2]:
+        inside = dict.fromkeys((*pieces(word), *sorted(subwords(word), key=len, reverse=True)))
+        for part in list(inside)[:PARTS]:
+            yield _counted(ctx, replace(bare, text=part), "part", part)
+    for word in plan.asked[:2]:
         yield from _nearby(ctx, word)
     yield from _subjects(ctx, bare, locale)
 
@@ -79,7 +87,8 @@ def _counted(ctx: Context, query: Query, kind: str, text: str) -> Hint | None:
 
 def _nearby(ctx: Context, word: str) -> Iterator[Hint]:
     """What goes on like the beginning of a word, the longest beginning that anything does."""
-    for less in range(min(SHORTER, len(word) - 1)):
+    least = 1 if not word.isascii() else 2  # a Chinese character says what it is about, a letter nothing
+    for less in range(min(SHORTER, len(word) - least + 1)):
         if found := named(ctx, word[: len(word) - less], NEAR):
             yield from (Hint(kind="near", text=one.text, url=f"/search?{urlencode({'q': one.text})}") for one in found)
             return

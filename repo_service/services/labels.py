@@ -27,7 +27,7 @@ FACETS: Labels = {
     "language": ("语言", "Language"),
     "licence": ("许可协议", "Licence"),
     "duration": ("时长", "Duration"),
-    "year": ("年份", "Year"),
+    "year": ("制作年份", "Year it was made"),
     "captions": ("字幕", "Captions"),
     "downloadable": ("下载", "Download"),
 }

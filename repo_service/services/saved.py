@@ -18,7 +18,7 @@ from search.model import FACETS
 
 MAX_SAVED = 100
 LONGEST = 2_000
-_KEPT = ("q", "exact", *FACETS)
+KEPT = ("q", "exact", *FACETS)  # parameters that make a search
 
 
 class DigestView(BaseModel):
@@ -86,7 +86,7 @@ def save(ctx: Context, actor: Actor, address: str, name: str = "", locale: Local
     is not cut, for without its last filters it would be another search.
     """
     require(actor, "account.use")
-    pairs = [(key, CONTROL.sub(" ", value)) for key, value in parse_qsl(address) if key in _KEPT]
+    pairs = [(key, CONTROL.sub(" ", value)) for key, value in parse_qsl(address) if key in KEPT]
     kept = urlencode(sorted(pairs))
     if len(kept) > LONGEST:
         raise Invalid(errors=(("address", "too_long", ""),))
@@ -98,18 +98,18 @@ def save(ctx: Context, actor: Actor, address: str, name: str = "", locale: Local
         if row is None:
             if (session.scalar(select(func.count()).select_from(own.subquery())) or 0) >= MAX_SAVED:
                 raise Conflict(code="lexicon_full", limit=MAX_SAVED)
-            said = name.strip() or _said(ctx, pairs, locale)
-            row = SavedSearch(user_id=actor.person, address=kept, name=said[:200], created_at=ctx.clock())
+            called = name.strip() or said(ctx, pairs, locale)
+            row = SavedSearch(user_id=actor.person, address=kept, name=called[:200], created_at=ctx.clock())
             session.add(row)
             session.flush()
         return row.id, kept
 
 
-def _said(ctx: Context, pairs: Sequence[tuple[str, str]], locale: Locale) -> str:
-    """The words and filters as people read them."""
+def said(ctx: Context, pairs: Sequence[tuple[str, str]], locale: Locale) -> str:
+    """The words and filters of a search, by their parameters, as people read them."""
     named = {name: [value for key, value in pairs if key == name] for name in FACETS}
     called = labels_of(ctx.db, {name: values for name, values in named.items() if values}, locale)
-    return " · ".join(called.get(key, {}).get(value, value) for key, value in pairs if key != "exact")
+    return " · ".join(called.get(key, {}).get(value, value) for key, value in pairs if key in ("q", *FACETS))
 
 
 def remove(ctx: Context, actor: Actor, saved_id: str) -> None:

@@ -1,7 +1,7 @@
 """The search page: a plain GET form, facets that can be ticked, hits with their moments."""
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Annotated, Any, get_args
 from urllib.parse import urlencode
 
@@ -12,8 +12,10 @@ from starlette.responses import RedirectResponse, Response
 from repo_service.api.deps import PUBLIC_ROUTE, Ctx, CurrentActor, Who, guard
 from repo_service.api.deps import asked as count_search
 from repo_service.api.deps import clicked as count_click
+from repo_service.context import Context
 from repo_service.errors import Invalid
-from repo_service.services import saved
+from repo_service.policy import Actor
+from repo_service.services import paging, saved
 from repo_service.services.clicks import ClickDraft
 from repo_service.services.finding import SearchPage, SearchRequest, offset_of, search
 from repo_service.services.hits import HitView
@@ -32,6 +34,7 @@ SIGNED_IN = Depends(guard("account.use"))
 SORTS: tuple[Sort, ...] = get_args(Sort)
 QUICK = (("captions", "true"), ("downloadable", "true"))  # what many want, one press away on every screen
 PAGE = 10
+LOST = frozenset({"bad_cursor", "stale_cursor", "too_deep"})  # codes of pages that are no more
 EXACT = "true"  # of the parameter `exact`: nothing is respelled
 LONGEST = 500  # characters of a query that are looked at
 _PASSING = frozenset({"cursor", "saved", *CHOICES})  # parameters that no other search takes over
@@ -55,8 +58,9 @@ def results(request: Request, ctx: Ctx, actor: CurrentActor) -> Response:
         narrow = narrowest(session, asked.filters)
     if narrow != asked.filters:  # the box of a branch goes out when one below it is ticked
         return RedirectResponse(_address(request, narrow), 303)
-    found = search(ctx, actor, asked)
+    asked, found, begun = _from_where(ctx, actor, asked)
     count_search(request, asked, found)
+    start = offset_of(asked)
     chosen = [(name, value) for name, values in asked.filters.items() for value in values]
     address = urlencode([("q", asked.q), *chosen, *([("exact", EXACT)] if asked.exact else [])])
     made = boxes(ctx, found.facets, lambda name, value, below: _widened(request, found, name, value, below))
@@ -68,8 +72,9 @@ def results(request: Request, ctx: Ctx, actor: CurrentActor) -> Response:
         q=asked.q,
         sort=asked.sort,
         sorts=SORTS,
-        cursor=asked.cursor,
-        start=offset_of(asked) + 1,
+        start=start + 1,
+        previous=paging.encode(found.generation, start - PAGE) if start > PAGE else "",
+        begun=begun,
         exact=asked.exact,
         kept=[*chosen, *([("sort", asked.sort)] if asked.sort != SORTS[0] else [])],
         chips=chips(request, found),
@@ -80,10 +85,24 @@ def results(request: Request, ctx: Ctx, actor: CurrentActor) -> Response:
         kinds=KINDS,
         feed=f"/search/feed.atom?{address}",
         address=address if asked.q or chosen else "",
-        first=offset_of(asked) + 1 if asked.q and not chosen and asked.sort == "relevance" else 0,
+        first=start + 1 if asked.q and not chosen and asked.sort == "relevance" else 0,
         saved="saved" in request.query_params,
         **_told(ctx, found, asked.locale),
     )
+
+
+def _from_where(ctx: Context, actor: Actor, asked: SearchRequest) -> tuple[SearchRequest, SearchPage, str]:
+    """The search, its answer, and the code of why it begins at its first page where another one was asked for.
+
+    A page that is no more, of an index that was renewed or beyond all depth, costs nobody the words and filters.
+    """
+    try:
+        return asked, search(ctx, actor, asked), ""
+    except Invalid as error:
+        if asked.cursor is None or error.stable_code not in LOST:
+            raise
+        anew = replace(asked, cursor=None)
+        return anew, search(ctx, actor, anew), error.stable_code
 
 
 def _told(ctx: Ctx, found: SearchPage, locale: Locale) -> dict[str, Any]:

@@ -162,23 +162,6 @@ def test_a_word_that_no_document_holds_is_no_slip(index: SearchIndex, word: str)
     assert index.search(Query("中署")).corrected == "中暑"
 
 
-@pytest.mark.parametrize(
-    ("typed", "meant"),
-    [("datebases", "database"), ("Relatoinal 資料庫", "relational"), ("relationl database", "relational database")],
-)
-def test_a_slip_in_a_latin_word_is_put_right(filled: SearchIndex, typed: str, meant: str) -> None:
-    answer = filled.search(Query(typed))
-    assert [hit.id for hit in answer.hits] == ["b"]
-    assert answer.corrected.startswith(meant)
-    assert not filled.search(Query(typed.split()[0], exact=True)).total
-
-
-@pytest.mark.parametrize("typed", ["pithn", "dbase", "databes", "wangge"])
-def test_what_may_be_another_word_is_left(filled: SearchIndex, typed: str) -> None:
-    assert "python" not in filled.search(Query(typed)).corrected
-    assert "database" not in filled.search(Query(typed)).corrected
-
-
 def test_facets_ignore_their_own_filter(filled: SearchIndex) -> None:
     answer = filled.search(Query(filters={"media_kind": ("video",)}))
     assert answer.total == 2

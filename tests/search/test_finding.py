@@ -195,6 +195,21 @@ def test_hints_name_nothing_that_is_no_longer_public(ctx: Context, school: Insti
     assert "北方" not in str(find(ctx, "beifangguo 剪纸 qqqzzz", exact=True).hints)
 
 
+def offered(ctx: Context, q: str) -> list[tuple[str, str, int | None]]:
+    """The most that is offered in some tries: hints have so much time, and this machine may be slow."""
+    tries = ([(hint.kind, hint.text, hint.total) for hint in find(ctx, q).hints] for _ in range(10))
+    return max(tries, key=len)
+
+
+def test_in_vain_a_part_of_the_word_and_what_begins_like_it_are_offered(ctx: Context, school: Institution) -> None:
+    publish(ctx, school, "计算机入门")
+    publish(ctx, school, "种植技术")
+    indexing.drain(ctx)
+    assert offered(ctx, "“计算机网络”")[0] == ("part", "计算机", 1)
+    assert find(ctx, "计算机").total == 1
+    assert ("near", "种植技术", None) in offered(ctx, "种树")
+
+
 def test_filters_hold_while_the_engine_is_away(ctx: Context, school: Institution) -> None:
     kept = publish(
         ctx,

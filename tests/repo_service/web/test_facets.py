@@ -105,7 +105,7 @@ def test_a_typed_branch_is_widened_out_of_the_words(towns: Library) -> None:
 
 
 def test_years_are_read_from_the_newest(towns: Library) -> None:
-    shown = box(towns, f"/search?q={WORD}", "年份")
+    shown = box(towns, f"/search?q={WORD}", "制作年份")
     assert list(ticked(shown)) == ["2023", "2022", "2021", "2020"]
 
 
