@@ -6,9 +6,9 @@ from fastapi import APIRouter, Depends, Query, Request
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.responses import Response
 
-from repo_service.api.answers import LIMIT, Cursor, Id, Limit, page, problems
+from repo_service.api.answers import LIMIT, Cursor, Id, Limit, page, problems, revisions
 from repo_service.api.deps import Ctx, CurrentActor, guard
-from repo_service.api.resources import shown
+from repo_service.api.resources import IfMatch, shown
 from repo_service.services import curation
 from repo_service.services.curation import DecisionView
 from repo_service.services.drafts import TEXT, OneOf
@@ -49,12 +49,18 @@ def submit(request: Request, ctx: Ctx, actor: CurrentActor, resource_id: Id) -> 
 @router.post(
     "/resources/{resource_id}/decisions",
     response_model=Record,
-    responses=problems(409, 413),
+    responses=problems(409, 412, 413),
     dependencies=[Depends(guard("resource.decide"))],
 )
-def decide(request: Request, ctx: Ctx, actor: CurrentActor, resource_id: Id, decision: DecisionDraft) -> Response:
-    """Approve what was handed in (it stays `in_review` until it is published), or return it. Never one's own."""
-    curation.decide(ctx, actor, resource_id, accept=decision.accept, reason=decision.reason)
+def decide(
+    request: Request, ctx: Ctx, actor: CurrentActor, resource_id: Id, decision: DecisionDraft, if_match: IfMatch = None
+) -> Response:
+    """Approve what was handed in (it stays `in_review` until it is published), or return it. Never one's own.
+
+    With `If-Match`, only if it is what was looked at. What is edited after its approval needs another one.
+    """
+    seen = revisions(if_match) if if_match else None
+    curation.decide(ctx, actor, resource_id, accept=decision.accept, reason=decision.reason, seen=seen)
     return shown(request, ctx, actor, resource_id)
 
 

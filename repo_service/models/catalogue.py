@@ -131,12 +131,17 @@ class Passage(Base):
 
 
 class Decision(Base):
-    """One step of a resource's way through review: submit, approve, return, publish, withdraw."""
+    """One step of a resource's way through review: submit, approve, return, publish, withdraw.
+
+    ``metadata_rev``: the revision of the record that the step left, which an approval is for; steps of earlier releases
+    have none.
+    """
 
     __tablename__ = "decision"
     id: Mapped[str] = mapped_column(String(36), primary_key=True, default=new_id)
     resource_id: Mapped[str] = mapped_column(ForeignKey("resource.id"), index=True)
     version: Mapped[int]
+    metadata_rev: Mapped[int | None]
     action: Mapped[str] = mapped_column(String(20))
     by_user: Mapped[str | None] = mapped_column(ForeignKey("user_account.id"))
     reason: Mapped[str] = mapped_column(default="")

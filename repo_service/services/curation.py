@@ -11,7 +11,7 @@ from repo_service.errors import Conflict, Invalid, NotFound
 from repo_service.models import Decision, File, Job, Resource, Upload, User
 from repo_service.policy import Actor, can, places, require
 from repo_service.services import audit, indexing
-from repo_service.services.catalog import at_desk, visible
+from repo_service.services.catalog import Revisions, at_desk, check_revision, visible
 from repo_service.services.jobs import processing_of
 from repo_service.services.paging import DEFAULT_LIMIT, Page, decode, page_of
 from repo_service.services.records import Summary, summaries
@@ -42,14 +42,18 @@ def submit(ctx: Context, actor: Actor, resource_id: str) -> Resource:
     return resource
 
 
-def decide(ctx: Context, actor: Actor, resource_id: str, *, accept: bool, reason: str = "") -> Resource:
+def decide(
+    ctx: Context, actor: Actor, resource_id: str, *, accept: bool, reason: str = "", seen: Revisions = None
+) -> Resource:
     """Approve what was handed in, or return it with a reason.
 
-    Nobody decides about their own: Conflict ``own_resource`` for who made, submitted or uploaded any of it. Approval
-    leaves it ``in_review``, to be published.
+    Nobody decides about their own: Conflict ``own_resource`` for who made, submitted or uploaded any of it. ``seen`` is
+    the revision that was looked at, or some: StaleRevision when it is another one by now. Approval leaves the resource
+    ``in_review``, to be published as it is: what is edited after it needs another one.
     """
     with ctx.db.write() as session:
         resource = _taken(session, actor, resource_id, "decide")
+        check_revision(resource.metadata_rev, seen)
         if not accept and not reason.strip():
             raise Invalid(errors=(("reason", "reason_required", ""),))
         if actor.id in _hands(session, resource):
@@ -171,6 +175,7 @@ def _move(
         Decision(
             resource_id=resource.id,
             version=resource.version,
+            metadata_rev=resource.metadata_rev,
             action=action,
             by_user=actor.person,
             reason=reason.strip(),

@@ -36,11 +36,13 @@ def possible(session: Session, actor: Actor, resource: Resource) -> list[str]:
 
 
 def approved(session: Session, resource: Resource) -> bool:
-    """Whether the newest word about this version is an approval, and no file came after it."""
+    """Whether the newest word is an approval of this version and revision, and no file came after it."""
     last = session.scalar(
         select(Decision).where(Decision.resource_id == resource.id).order_by(Decision.id.desc()).limit(1)
     )
     if last is None or last.action != APPROVE or last.version != resource.version:
+        return False
+    if last.metadata_rev not in (None, resource.metadata_rev):
         return False
     later = select(File.id).where(
         File.resource_id == resource.id,

@@ -6,11 +6,14 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Form, Request
 from starlette.responses import RedirectResponse, Response
 
+from repo_service.api.answers import ours
 from repo_service.api.deps import Ctx, CurrentActor, guard
+from repo_service.api.errors import refusal_of
 from repo_service.context import Context
-from repo_service.errors import Conflict, Invalid
+from repo_service.errors import Conflict, Invalid, StaleRevision
 from repo_service.policy import Actor
 from repo_service.services import catalog, curation
+from repo_service.services.workflow import APPROVE
 from repo_service.web import covers
 from repo_service.web.people import faults, said
 from repo_service.web.view import page
@@ -37,16 +40,16 @@ def one(request: Request, ctx: Ctx, actor: CurrentActor, resource_id: str) -> Re
 
 @router.post("/review/{resource_id}/decision", dependencies=[DECIDE])
 def decide(
-    request: Request, ctx: Ctx, actor: CurrentActor, resource_id: str, verdict: Text, reason: Text = ""
+    request: Request, ctx: Ctx, actor: CurrentActor, resource_id: str, verdict: Text, reason: Text = "", rev: Text = ""
 ) -> Response:
-    """Approve it, or return it with a reason."""
+    """Approve it, or return it with a reason, if it still is what the page showed."""
     accept = verdict == "approve"
     return _act(
         request,
         ctx,
         actor,
         resource_id,
-        lambda: curation.decide(ctx, actor, resource_id, accept=accept, reason=reason),
+        lambda: curation.decide(ctx, actor, resource_id, accept=accept, reason=reason, seen=ours([rev])),
         f"/review/{resource_id}" if accept else "/review?done=returned",
     )
 
@@ -64,11 +67,12 @@ def _act(
 ) -> Response:
     try:
         act()
-    except (Conflict, Invalid) as error:
-        status = 409 if isinstance(error, Conflict) else 422
-        return _one(
-            request, ctx, actor, resource_id, status=status, problem=said(request, error), errors=faults(request, error)
-        )
+    except (Conflict, Invalid, StaleRevision) as error:
+        status = refusal_of(error).status
+        stale = isinstance(error, StaleRevision)  # the page then shows it as it is now
+        problem = "" if stale else said(request, error)
+        wrong = faults(request, error)
+        return _one(request, ctx, actor, resource_id, status=status, problem=problem, errors=wrong, stale=stale)
     return RedirectResponse(following, 303)
 
 
@@ -81,16 +85,21 @@ def _one(
     status: int = 200,
     problem: str = "",
     errors: dict[str, str] | None = None,
+    stale: bool = False,
 ) -> Response:
     record = catalog.record(ctx, actor, resource_id)
+    approved = "publish" in record.can
+    history = curation.history(ctx, actor, resource_id)
     return page(
         request,
         "review_one.html",
         status=status,
         record=record,
         picture=record.thumbnail_url or covers.address(record.subjects, record.title, record.institution),
-        approved="publish" in record.can,
-        history=curation.history(ctx, actor, resource_id),
+        approved=approved,
+        changed=record.state == "in_review" and not approved and bool(history) and history[-1].action == APPROVE,
+        stale=stale,
+        history=history,
         problem=problem,
         errors=errors or {},
     )

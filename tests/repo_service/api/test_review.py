@@ -85,6 +85,30 @@ def test_an_approval_is_for_the_content_that_was_seen(site: Site) -> None:
     assert act(site, "curator", one.id, "publish") == (200, "published")
 
 
+def test_an_approval_is_for_the_record_that_was_seen(site: Site) -> None:
+    one = site.resource("submitted").id
+    assert act(site, "reviewer", one, "decisions", accept=True) == (200, "in_review")
+    edited = site.client("curator").patch(f"{API}/{one}", json={"title": "别的题目"}, headers={"If-Match": "*"})
+    assert (edited.status_code, "publish" in edited.json()["can"]) == (200, False)
+    assert act(site, "curator", one, "publish") == (409, "not_approved")
+    assert "decide" in site.client("reviewer").get(f"{API}/{one}").json()["can"]
+    assert act(site, "reviewer", one, "decisions", accept=True) == (200, "in_review")
+    assert act(site, "curator", one, "publish") == (200, "published")
+
+
+def test_what_changed_while_it_was_looked_at_is_not_decided(site: Site) -> None:
+    one = site.resource("submitted").id
+    reviewer = site.client("reviewer")
+    seen = reviewer.get(f"{API}/{one}").headers["ETag"]
+    site.client("curator").patch(f"{API}/{one}", json={"description": "新的"}, headers={"If-Match": "*"})
+    for accept in (True, False):
+        body = {"accept": accept, "reason": "太短"}
+        late = reviewer.post(f"{API}/{one}/decisions", json=body, headers={"If-Match": seen})
+        assert (late.status_code, late.json()["code"]) == (412, "stale_revision")
+    now = reviewer.get(f"{API}/{one}").headers["ETag"]
+    assert reviewer.post(f"{API}/{one}/decisions", json={"accept": True}, headers={"If-Match": now}).status_code == 200
+
+
 def test_an_administrator_publishes_without_review_and_the_trail_says_so(site: Site) -> None:
     one = site.resource("draft").id
     assert act(site, "curator", one, "publish") == (409, "not_approved")

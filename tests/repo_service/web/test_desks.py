@@ -101,16 +101,32 @@ def test_the_form_speaks_only_of_what_it_shows(library: Library) -> None:
     assert "text" not in changes.model_fields_set
 
 
+def _edit(library: Library, resource_id: str, title: str) -> None:
+    catalog.edit(library.ctx, OPERATOR, resource_id, None, catalog.ResourceChanges(title=title))
+
+
 def test_from_draft_to_published_by_three_people(library: Library) -> None:
     row = library.resource("走完全程的课", state="draft", published_at=None)
     desk, reviewer = library.client("curator"), library.client("reviewer")
     assert "已提交" in desk.post(f"/resources/{row.id}/submit", data={"csrf_token": library.token(desk)}).text
     assert "走完全程的课" in reviewer.get("/review").text
     token = library.token(reviewer)
-    bare = reviewer.post(f"/review/{row.id}/decision", data={"csrf_token": token, "verdict": "return"})
-    assert "请写明理由" in bare.text
-    approved = reviewer.post(f"/review/{row.id}/decision", data={"csrf_token": token, "verdict": "approve"})
-    assert "已通过审核" in approved.text
+
+    def decide(page: str, verdict: str) -> str:
+        """The page after a decision about what this page shows."""
+        form = {"csrf_token": token, "verdict": verdict, "rev": page.split('name="rev" value="', 1)[1].split('"', 1)[0]}
+        return reviewer.post(f"/review/{row.id}/decision", data=form).text
+
+    first = reviewer.get(f"/review/{row.id}").text
+    assert "请写明理由" in decide(first, "return")
+    _edit(library, row.id, "走完全程的好课")
+    stale = decide(first, "approve")
+    assert "您查看期间内容有改动" in stale
+    assert "已通过审核" in decide(stale, "approve")
+    _edit(library, row.id, "走完全程的课")
+    changed = reviewer.get(f"/review/{row.id}").text
+    assert "通过审核后又有改动" in changed
+    assert "已通过审核" in decide(changed, "approve")
     done = reviewer.post(f"/review/{row.id}/publish", data={"csrf_token": token})
     assert "已发布" in done.text
     assert "已审核" in library.client().get(f"/resources/{row.id}").text
