@@ -3,7 +3,8 @@
 ``python -m tests.bench.scale [--records N…] [--folder FOLDER] [--out FOLDER]``. For each size a new installation gets
 its rows (records of three to five cues, words as frequent as they are in articles), and the real command
 ``xuehai reindex`` builds the index from them in a process of its own. Then 200 queries of two and of three words are
-asked, each as a page, an exact total, all facets and the best passages.
+asked, each as a page, an exact total, all facets and the best passages, and the worst that can be typed: as many words
+as are looked at, of the most frequent ones.
 """
 
 import argparse
@@ -30,6 +31,7 @@ from repo_service.models import Blob, File, Institution, Passage, Resource
 from repo_service.settings import Settings
 from search.embedded import EmbeddedIndex
 from search.model import Query
+from search.query import MAX_WORDS
 from tests.bench.harness import SEED, machine
 from tests.bench.p1_core import TITLE_WORDS, TITLES, queries, ranked
 
@@ -40,6 +42,7 @@ SECONDS = 5.0  # of a cue
 KINDS = ("professional", "workers", "community", "elders")
 BATCH = 2_000
 REPEATS = 3  # of a query; its fastest counts
+FREQUENT, WORST = 200, 10  # words that the worst questions are made of, and how many such questions
 XUEHAI = Path(sys.executable).with_name("xuehai")
 SHA256 = "0" * 64  # one object that all files name: nobody reads it here
 DAY = datetime(2026, 11, 23, tzinfo=UTC)
@@ -182,8 +185,15 @@ def ask(folder: Path) -> dict[str, float]:
     for words in (2, 3):
         took = sorted(_fastest(index, " ".join(query)) for query in queries(words))
         found |= {f"{words} words p{share}": took[len(took) * share // 100 - 1] for share in (50, 95)}
+    found["worst"] = max(_fastest(index, query) for query in worst())
     index.close()
     return found
+
+
+def worst() -> list[str]:
+    """Questions of frequent words, as many as are looked at."""
+    chance, frequent = random.Random(SEED), [word for word, _ in ranked()[:FREQUENT] if len(word) > 1]
+    return [" ".join(chance.sample(frequent, MAX_WORDS)) for _ in range(WORST)]
 
 
 def _fastest(index: EmbeddedIndex, text: str) -> float:
