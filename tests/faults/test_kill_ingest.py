@@ -26,7 +26,7 @@ from tests.faults.installed import check, descendants, furnish, made_of, settle
 from tests.servers.profiles import PROFILES, NewInstallation, as_settings
 from tests.serving import Served, Worker
 
-KILLS = {"embedded": int(os.environ.get("XUEHAI_KILLS", "30")), "grown": int(os.environ.get("XUEHAI_KILLS", "20"))}
+KILLS = {"embedded": int(os.environ.get("XUEHAI_KILLS", "50")), "grown": int(os.environ.get("XUEHAI_KILLS", "30"))}
 SEED = int(os.environ.get("XUEHAI_KILL_SEED", "0"))
 QUICK = {"XUEHAI_LEASE_SECONDS": "15", "XUEHAI_RECONCILE_SECONDS": "2"}
 

@@ -13,7 +13,7 @@ from tests.simulation.mutations import MUTATIONS
 from tests.simulation.scenario import Scenario, new_database
 from tests.simulation.world import Broken, SimDatabase
 
-SEEDS = int(os.environ.get("XUEHAI_SIM_SEEDS", "500"))
+SEEDS = int(os.environ.get("XUEHAI_SIM_SEEDS", "800"))
 PORTIONS = 8
 TRIES = 150  # seeds within which a broken variant must be caught
 
