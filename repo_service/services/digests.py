@@ -11,7 +11,7 @@ import hmac
 import secrets
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Literal
 from urllib.parse import parse_qs
@@ -25,7 +25,7 @@ from repo_service.errors import Conflict, NotFound
 from repo_service.models import Outbox, SavedSearch, SearchDigest, User
 from repo_service.policy import ANONYMOUS, Actor, require
 from repo_service.services import mail, outbox
-from repo_service.services.finding import SearchRequest, search
+from repo_service.services.finding import MAX_DEPTH, SearchRequest, search
 from repo_service.services.hits import HitView
 from repo_service.services.labels import Locale
 from repo_service.services.mail import Letter, MaybeSent, NotSent
@@ -217,14 +217,7 @@ def _news(ctx: Context, claim: _Claim) -> Digest | None:
         facets=(),
         passages=0,
     )
-    found = search(ctx, ANONYMOUS, request)
-    if found.degraded:
-        raise NotSent("search_away")
-    fresh = [
-        hit
-        for hit in found.hits
-        if hit.published_at and claim.since <= datetime.fromisoformat(hit.published_at) < claim.until
-    ]
+    fresh = _fresh(ctx, claim, request)
     if not fresh:
         return None
     url = ctx.settings.public_url
@@ -240,6 +233,21 @@ def _news(ctx: Context, claim: _Claim) -> Digest | None:
         key=claim.key,
         unsubscribe=f"{url}/search/digests/{claim.saved_id}/{claim.token}",
     )
+
+
+def _fresh(ctx: Context, claim: _Claim, request: SearchRequest) -> list[HitView]:
+    """The newest hits of the claim's time, as many as are looked at: those that are newer still are passed over."""
+    fresh: list[HitView] = []
+    for offset in range(0, MAX_DEPTH, LOOKED_AT):
+        found = search(ctx, ANONYMOUS, replace(request, offset=offset))
+        if found.degraded:
+            raise NotSent("search_away")
+        dated = [(datetime.fromisoformat(hit.published_at), hit) for hit in found.hits if hit.published_at]
+        fresh += [hit for at, hit in dated if claim.since <= at < claim.until]
+        older = any(at < claim.since for at, _ in dated)
+        if older or len(fresh) >= LOOKED_AT or found.next_cursor is None:
+            break
+    return fresh[:LOOKED_AT]
 
 
 def _done(ctx: Context, claim: _Claim, *, sent: bool) -> None:

@@ -116,7 +116,7 @@ def search(ctx: Context, actor: Actor, request: SearchRequest) -> SearchPage:
         degraded = "index_incomplete" in answer.notices
     except SearchUnavailable:
         answer, pinned, degraded = by_title(ctx, query), query.pinned, True
-    if generation and answer.generation != generation:
+    if generation and not degraded and answer.generation != generation:
         raise Invalid("the index was renewed; start again at the first page", code="stale_cursor")
     with ctx.db.look() as connection:
         hits = hits_of(connection, actor, answer, pinned)

@@ -207,9 +207,9 @@ def remove_group(ctx: Context, actor: Actor, group_id: str) -> None:
 
 
 def as_word(draft: WordDraft) -> str:
-    """A word as it is kept. Raises Invalid: a single character may fold into many, or into a blank."""
+    """A word as it is kept. Raises Invalid: a character may fold into a blank, or be none that anybody sees."""
     word = fold(draft.word)
-    if not _WORD.fullmatch(word):
+    if not (_WORD.fullmatch(word) and word.isprintable()):
         raise Invalid(errors=(("word", "bad_value", ""),))
     return word
 

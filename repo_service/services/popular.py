@@ -2,7 +2,8 @@
 
 Nobody's own words may surface. Nothing tells here who asked, so a query counts as popular only when it found something
 on `DAYS` different days and `TIMES` times, of which one day lends at most `MOST_OF_A_DAY`: one person in one sitting
-cannot bring it there, whatever they repeat. What looks like an address, a number or an identifier is never offered.
+cannot bring it there, whatever they repeat. What looks like an address, a number or an identifier is never offered, nor
+what no resource holds all the words of: an advertisement beside one common word finds something too, and is no query.
 
 Each process holds the names in memory and looks at the database once a second at most, not for each key.
 """
@@ -11,7 +12,7 @@ import re
 import threading
 import time
 from bisect import bisect_left
-from collections.abc import Hashable, Iterable
+from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Literal, NamedTuple
 from urllib.parse import urlencode
@@ -23,7 +24,10 @@ from sqlalchemy.orm import Session
 from repo_service.context import Context
 from repo_service.db import Database
 from repo_service.models import Collection, SearchTally
+from search.errors import SearchUnavailable
 from search.fields import completions
+from search.model import Query
+from search.query import understand
 from search.suggest import LOOKED_AT, typed_keys
 
 DAYS = 4
@@ -34,6 +38,8 @@ MAX_COLLECTIONS = 3_000
 QUERIES_FIRST = 3  # before what the index knows; further ones wait behind it
 FRESH_SECONDS = 1.0  # a collection that was withdrawn is offered no longer than this
 POPULAR_SECONDS = 600.0  # what many ask for does not change in a moment, and adding it up takes a while
+CHECK_SECONDS = 0.5  # of a look: so long it is checked whether a resource holds the words of what many ask for
+CHECKED_FOR = 86_400.0  # seconds for which that is believed
 _LENGTHS = (2, 40)  # characters of a query that is offered
 _NUMBER = re.compile(r"\d{6,}")  # as it stands without blanks and hyphens
 _IDENTIFIER = re.compile(r"(?=[\w-]*\d[\w-]*\d[\w-]*\d)(?=[\w-]*[a-z])[a-z0-9_-]{10,}")
@@ -82,6 +88,7 @@ class _Known:
     stamp: Hashable = None
     state: tuple[object, ...] = ()
     queries: _Names = field(default_factory=_Names)
+    checked: dict[str, tuple[float, bool]] = field(default_factory=dict)  # query → (when, held)
     collections: _Names = field(default_factory=_Names)
     lock: threading.Lock = field(default_factory=threading.Lock)
 
@@ -131,7 +138,9 @@ def _current(ctx: Context) -> _Known:
         stamp = ctx.db.stamp()
         if stamp != known.stamp:
             with ctx.db.read() as session:
-                _renew(session, known, now)
+                asked = _renew(session, known, now)
+            if asked is not None:
+                known.queries = _Names.of(_answered(ctx, known, asked))
             known.stamp = stamp
         known.looked_at = now
     finally:
@@ -139,15 +148,41 @@ def _current(ctx: Context) -> _Known:
     return known
 
 
-def _renew(session: Session, known: _Known, now: float) -> None:
+def _renew(session: Session, known: _Known, now: float) -> list[Offer] | None:
+    """Bring collections up to date; answer what many ask for, when it is time to look at that."""
     public = Collection.state == "published"
     state = session.execute(select(func.count(), func.max(Collection.updated_at)).where(public)).one()
     if tuple(state) != known.state:
         known.collections = _Names.of(_collections(session))
         known.state = tuple(state)
-    if not known.counted_at or now - known.counted_at >= POPULAR_SECONDS:
-        known.queries = _Names.of(_queries(session))
-        known.counted_at = now
+    if known.counted_at and now - known.counted_at < POPULAR_SECONDS:
+        return None
+    known.counted_at = now
+    return _queries(session)
+
+
+def _answered(ctx: Context, known: _Known, asked: Sequence[Offer]) -> list[Offer]:
+    """Those of which a resource holds all the words. The rest of what could not be looked up in time comes later."""
+    ends = time.monotonic() + CHECK_SECONDS
+    known.checked = {offer.text: known.checked.get(offer.text, (-CHECKED_FOR, False)) for offer in asked}
+    for query, (at, _) in known.checked.items():
+        now = time.monotonic()
+        if now > ends:
+            known.counted_at = 0.0
+            break
+        if now - at >= CHECKED_FOR:
+            try:
+                known.checked[query] = (now, _held(ctx, query))
+            except SearchUnavailable:
+                break
+    return [offer for offer in asked if known.checked[offer.text][1]]
+
+
+def _held(ctx: Context, query: str) -> bool:
+    """Whether some public resource holds every word of a query."""
+    words = " ".join(f'"{word}"' for word in understand(query).asked)
+    asked = Query(words, exact=True, limit=1, facets=(), passages_per_hit=0)
+    return bool(words) and ctx.index.search(asked).total > 0
 
 
 def _collections(session: Session) -> list[Offer]:

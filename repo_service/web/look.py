@@ -48,10 +48,13 @@ def remember(request: Request, response: Response) -> None:
             response.set_cookie(name, value, max_age=_YEAR, samesite="lax", httponly=True, secure=secure)
 
 
+CARRIED = 80  # parameters of an address that a page repeats in its links
+
+
 def address(request: Request, **changes: str | None) -> str:
     """This page's address with some parameters changed; None takes one away. Choices of look are not carried on."""
     kept = [(k, v) for k, v in request.query_params.multi_items() if k not in changes and k not in CHOICES]
-    pairs = kept + [(k, v) for k, v in changes.items() if v is not None]
+    pairs = kept[:CARRIED] + [(k, v) for k, v in changes.items() if v is not None]
     return f"{request.url.path}?{urlencode(pairs)}" if pairs else request.url.path
 
 

@@ -23,7 +23,7 @@ from repo_service.services.shelves import reviewed
 from repo_service.services.trees import TREES, narrowest
 from repo_service.web.facets import SHOWN, boxes
 from repo_service.web.home import KINDS
-from repo_service.web.look import CHOICES, Locale, look_of
+from repo_service.web.look import Locale, look_of
 from repo_service.web.moments import moment, parts_of
 from repo_service.web.view import page
 from repo_service.web.words import word
@@ -37,7 +37,8 @@ PAGE = 10
 LOST = frozenset({"bad_cursor", "stale_cursor", "too_deep"})  # codes of pages that are no more
 EXACT = "true"  # of the parameter `exact`: nothing is respelled
 LONGEST = 500  # characters of a query that are looked at
-_PASSING = frozenset({"cursor", "saved", *CHOICES})  # parameters that no other search takes over
+CHOSEN = 60  # filters that are looked at: each has a link without it, which names all the others
+_KEPT = ("q", "sort", "exact")  # parameters that another search takes over, beside filters
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,7 +156,8 @@ def request_of(request: Request) -> SearchRequest:
     """The search that an address stands for; what it does not understand, it leaves out."""
     given = request.query_params
     sort = next((one for one in SORTS if one == given.get("sort")), SORTS[0])
-    filters = {name: tuple(dict.fromkeys(v for v in given.getlist(name) if v)) for name in FACETS}
+    pairs = [(name, value) for name, value in given.multi_items() if value and name in FACETS][:CHOSEN]
+    filters = {name: tuple(dict.fromkeys(value for key, value in pairs if key == name)) for name in FACETS}
     return SearchRequest(
         q=given.get("q", "").strip()[:LONGEST],
         filters={name: values for name, values in filters.items() if values},
@@ -188,7 +190,11 @@ def quick(request: Request, found: SearchPage) -> list[Chip]:
 
 
 def _pairs(request: Request) -> list[tuple[str, str]]:
-    return [(name, value) for name, value in request.query_params.multi_items() if value and name not in _PASSING]
+    """What another search takes over: no more than is looked at."""
+    given = request.query_params.multi_items()
+    chosen = [(name, value) for name, value in given if value and name in FACETS][:CHOSEN]
+    said = [(name, value[:LONGEST]) for name in _KEPT if (value := request.query_params.get(name))]
+    return [*said, *chosen]
 
 
 def _to(pairs: Iterable[tuple[str, str]]) -> str:

@@ -9,7 +9,7 @@ from repo_service.context import Context
 from repo_service.errors import Invalid
 from repo_service.models import Blob, File, IndexState, Institution, Outbox, Passage, Resource, Subject
 from repo_service.policy import ANONYMOUS
-from repo_service.services import finding, indexing
+from repo_service.services import finding, indexing, paging
 from repo_service.services.indexing import SearchPage, SearchRequest
 from tests import support
 
@@ -238,6 +238,8 @@ def test_filters_hold_while_the_engine_is_away(ctx: Context, school: Institution
         value = {"institution": "xuexiao", "institution_kind": school.kind}.get(name, "false")
         assert find(ctx, "剪纸", filters={name: [value]}).total == number, name
         assert find(ctx, "剪纸", filters={name: ["none", "%"]}).total == 0, name
+    later = find(ctx, "剪纸", cursor=paging.encode("an index", 1), limit=1)
+    assert (later.degraded, len(later.hits)) == (True, 1), "another page, though of no index"
     for name in ("subject", "division", "duration", "downloadable"):
         page = find(ctx, "剪纸", filters={name: ["true"]})
         assert (page.degraded, page.total) == (True, 0), "what the database cannot say is not left out"

@@ -90,7 +90,7 @@ def test_a_word_with_a_stroke_in_it(site: Site) -> None:
     assert client.delete(made.headers["Location"]).status_code == 200
 
 
-@pytest.mark.parametrize("word", ["x", "latin", "嫁 接", "嫁\x00接", "嫁" * 13, "嫁ﷺﷺﷺ", "嫁¨接"])
+@pytest.mark.parametrize("word", ["x", "latin", "嫁 接", "嫁\x00接", "嫁" * 13, "嫁ﷺﷺﷺ", "嫁¨接", "嫁\u200b接"])
 def test_what_is_no_word_is_refused(site: Site, word: str) -> None:
     assert site.client("curator").post(f"{PATH}/words", json={"word": word}).status_code == 422
 

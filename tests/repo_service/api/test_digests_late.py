@@ -36,6 +36,22 @@ def test_what_the_index_does_not_know_yet_is_told_when_it_does(town: Site, box: 
     assert ["豫剧脸谱" in str(one) + parts(one)[0] for one in box.letters] == [False, False, True]
 
 
+def test_what_many_newer_ones_push_down_is_told_all_the_same(town: Site, box: Mailbox, time: Time) -> None:
+    """A bulk import just before a letter is due belongs to the next one, and must not cost this one its news."""
+    keep(town)
+    publish(town, "豫剧唱腔")
+    time.now += DAY
+    for number in range(digests.LOOKED_AT + 1):
+        publish(town, f"豫剧名段 {number}", indexed=False)
+    while indexing.drain(town.ctx):
+        continue
+    assert run(town) == {"digests_sent": 1}
+    assert "豫剧唱腔" in str(box.letters[0]) + parts(box.letters[0])[0]
+    time.now += DAY
+    assert run(town) == {"digests_sent": 1}
+    assert "豫剧名段" in parts(box.letters[1])[0]
+
+
 def test_a_domain_in_chinese_is_reached(town: Site, box: Mailbox, time: Time) -> None:
     saved_id = keep(town)
     with town.ctx.db.write() as session:

@@ -25,6 +25,16 @@ def ask(ctx: Context, query: str, *, days: int = DAYS, times: int = MOST_OF_A_DA
     popular.forget(ctx)
 
 
+def shelve(site: Site, *texts: str) -> None:
+    """Resources with these descriptions, so that they are what people may ask for."""
+    for text in texts:
+        row = site.resource(title="养生", description=text)
+        with site.ctx.db.write() as session:
+            indexing.touch(session, site.ctx, session.merge(row), visibility=True)
+    while indexing.drain(site.ctx):
+        continue
+
+
 def suggested(site: Site, q: str) -> list[tuple[str, str, str]]:
     answer = site.client().get("/api/v1/suggest", params={"q": q})
     assert answer.status_code == 200
@@ -37,12 +47,14 @@ def texts(site: Site, q: str) -> list[str]:
 
 @pytest.mark.parametrize("typed", ["八段", "八段錦", "baduan", "bdj", "入门", "rumen", "BaDuan"])
 def test_what_many_ask_for_is_offered(site: Site, typed: str) -> None:
+    shelve(site, "八段锦的入门")
     ask(site.ctx, "八段锦入门")
     address = "/search?q=%E5%85%AB%E6%AE%B5%E9%94%A6%E5%85%A5%E9%97%A8"
     assert suggested(site, typed) == [("query", "八段锦入门", address)]
 
 
 def test_only_what_many_asked_on_many_days_with_success(site: Site) -> None:
+    shelve(site, "八段锦 少日 少次 落空 常问 一天很多次")
     ask(site.ctx, "八段锦少日", days=DAYS - 1, times=1000)
     ask(site.ctx, "八段锦少次", days=DAYS, times=(TIMES - 1) // DAYS)
     ask(site.ctx, "八段锦落空", days=30, times=100, in_vain=100)
@@ -51,8 +63,18 @@ def test_only_what_many_asked_on_many_days_with_success(site: Site) -> None:
 
 
 def test_one_day_cannot_lift_a_query(site: Site) -> None:
+    shelve(site, "八段锦 一天很多次")
     ask(site.ctx, "八段锦一天很多次", days=1, times=100_000)
     assert texts(site, "八段锦") == []
+
+
+def test_an_advertisement_beside_a_common_word_is_not_offered(site: Site) -> None:
+    """It finds something, as some of its words suffice, so that anybody may bring it into the log day by day."""
+    shelve(site, "八段锦养生", "贷款常识")
+    ask(site.ctx, "八段锦 正规贷款 moneyseller")
+    ask(site.ctx, "八段锦 贷款")
+    ask(site.ctx, "八段锦养生")
+    assert texts(site, "八段锦") == ["八段锦养生"]
 
 
 @pytest.mark.parametrize(
@@ -101,7 +123,7 @@ def test_collections_are_offered_by_title_while_they_are_public(site: Site) -> N
 
 def test_no_kind_crowds_out_the_others(site: Site) -> None:
     for number in range(12):
-        row = site.resource(title=f"太极拳第{number}讲", keywords=["太极拳"], creators=["太极老师"])
+        row = site.resource(title=f"太极拳第{number}讲：怎么练 {number}", keywords=["太极拳"], creators=["太极老师"])
         with site.ctx.db.write() as session:
             indexing.touch(session, site.ctx, session.merge(row), visibility=True)
     while indexing.drain(site.ctx):
@@ -143,6 +165,7 @@ def statements(site: Site) -> Iterator[list[str]]:
 
 
 def test_keys_cost_the_database_nothing(site: Site, statements: list[str]) -> None:
+    shelve(site, "八段锦的入门")
     ask(site.ctx, "八段锦入门")
     texts(site, "八")
     asked = len(statements)

@@ -8,7 +8,7 @@ import pytest
 
 from repo_service.policy import OPERATOR
 from repo_service.services import curation, indexing, paging
-from repo_service.web.searching import PAGE
+from repo_service.web.searching import CHOSEN, PAGE
 from tests.repo_service.web.conftest import Library
 
 WORD = "蜡染"
@@ -69,3 +69,12 @@ def test_one_that_is_no_more_costs_nobody_the_search(many: Library, cursor: str,
     assert f'value="{WORD}"' in lost.text
     assert titles(lost.text) == titles(client.get(f"/search?q={WORD}&licence=CC-BY-4.0").text)
     assert titles(client.get(link(lost.text, "next")).text)
+
+
+def test_an_address_with_endless_filters_is_answered_in_brief(many: Library) -> None:
+    """Each chosen filter has a link without it that names the others: a page would grow with their square."""
+    endless = [("year", str(year)) for year in range(3_000)] + [(f"x{n}", "y") for n in range(3_000)]
+    page = many.client().get("/search", params=[("q", WORD), *endless])
+    assert page.status_code == 200
+    assert page.text.count('class="chip on"') == CHOSEN
+    assert len(page.content) < 500_000
