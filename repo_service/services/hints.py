@@ -28,7 +28,7 @@ class Hint(BaseModel):
     """Another search that does find something."""
 
     kind: str = Field(
-        description="`filter`, `word`: without it; `part` of a word; `near`: something nearby; `subject`: a popular one"
+        description="`filter`, `word`: without it; `apart`: words not side by side; `part` of one; `near`, `subject`: else"
     )
     text: str = Field(description="The filter or the word that is left out, or what is found instead")
     total: int | None = Field(None, description="How many resources it finds, where that was counted")
@@ -56,6 +56,9 @@ def _tries(ctx: Context, query: Query, locale: Locale) -> Iterator[Hint | None]:
     bare = replace(query, offset=0, limit=1, facets=(), passages_per_hit=0, pinned=(), explain="")
     yield from _without_a_filter(ctx, bare, locale)
     plan = understand(query.text)
+    if any(not phrase.negated for phrase in plan.phrases):
+        apart = " ".join(plan.asked)
+        yield _counted(ctx, replace(bare, text=apart), "apart", apart)
     if len(plan.words) > 1:
         for word in plan.words[:WORDS]:
             kept = " ".join(other for other in plan.words if other != word)

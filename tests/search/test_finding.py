@@ -206,6 +206,7 @@ def test_in_vain_a_part_of_the_word_and_what_begins_like_it_are_offered(ctx: Con
     publish(ctx, school, "种植技术")
     indexing.drain(ctx)
     assert offered(ctx, "“计算机网络”")[0] == ("part", "计算机", 1)
+    assert offered(ctx, "“入门计算机”")[0] == ("apart", "入门 计算机", 1)
     assert find(ctx, "计算机").total == 1
     assert ("near", "种植技术", None) in offered(ctx, "种树")
 
