@@ -28,7 +28,7 @@ class Hint(BaseModel):
     """Another search that does find something."""
 
     kind: str = Field(
-        description="`filter`, `word`: without it; `apart`: words not side by side; `part` of one; `near`, `subject`: else"
+        description="`filter`, `word`: without it; `apart`: words not side by side; `part` of one; `near`; `subject`"
     )
     text: str = Field(description="The filter or the word that is left out, or what is found instead")
     total: int | None = Field(None, description="How many resources it finds, where that was counted")
