@@ -99,6 +99,7 @@ class _Worker:
         self._name = leases.process_name()
         self._poll = POLL_SECONDS if ctx.settings.rings_locally else ctx.settings.reconcile_seconds
         self._stopping = threading.Event()
+        self._walk = upkeep.Walk()
         self._changed = _Bell()  # there may be something for the index
         self._renew_index_role = 0.0  # by the monotonic clock; 0: it is not ours
         kinds = [True] * concurrency + [False] * max(1, concurrency // 2)
@@ -195,7 +196,8 @@ class _Worker:
     def _reconcile(self) -> float:
         # Not for long: while a worker that froze or lost its machine holds this role, nobody takes its jobs.
         if leases.take(self._ctx, leases.RECONCILER, self._name, 3 * self._ctx.settings.reconcile_seconds):
-            self._tell(upkeep.reconcile_once(self._ctx, thorough=False, pipeline=self._pipeline))
+            report = upkeep.reconcile_once(self._ctx, thorough=False, pipeline=self._pipeline, walk=self._walk)
+            self._tell(report)
         self._stopping.wait(self._ctx.settings.reconcile_seconds)
         return 0.0
 

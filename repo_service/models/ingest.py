@@ -98,7 +98,7 @@ class Outbox(Base):
     """Something to do after a commit: ``ring`` a job, ``index`` a resource. It is found by state, never by number."""
 
     __tablename__ = "outbox"
-    __table_args__ = (Index("ix_outbox_done_at_kind", "done_at", "kind"),)
+    __table_args__ = (Index("ix_outbox_done_at_kind_aggregate", "done_at", "kind", "aggregate"),)
     id: Mapped[str] = mapped_column(String(36), primary_key=True, default=new_id)
     kind: Mapped[str] = mapped_column(String(20))  # ring index
     aggregate: Mapped[str] = mapped_column(String(36))  # job id, resource id

@@ -28,7 +28,8 @@ def add_many(session: Session, ctx: Context, kind: str, aggregates: Iterable[tup
         {"id": new_id(), "kind": kind, "aggregate": aggregate, "rev": rev, "attempts": 0, "created_at": now}
         for aggregate, rev in aggregates
     ]
-    session.execute(insert(Outbox), rows)
+    if rows:  # an INSERT without values would be one of defaults
+        session.execute(insert(Outbox), rows)
 
 
 def settle(session: Session, ctx: Context, kind: str, aggregates: Sequence[str]) -> None:

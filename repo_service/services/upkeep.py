@@ -11,6 +11,7 @@ from datetime import timedelta
 import structlog
 from sqlalchemy import delete, func, or_, select
 from sqlalchemy.exc import OperationalError
+from sqlalchemy.orm import Session
 
 from repo_service.context import Context
 from repo_service.errors import XuehaiError
@@ -26,6 +27,7 @@ OLD = timedelta(seconds=30)  # a job that is ready for so long was not heard
 KEEP_OUTBOX = timedelta(days=1)
 KEEP_ATTEMPTS = timedelta(days=1)
 LIMIT = 1000  # rows of one kind in one pass
+PORTION = 5_000  # resources that one pass looks at: of a million, each has its turn within an hour
 
 _log = structlog.get_logger(__name__)
 
@@ -48,15 +50,32 @@ class Report:
         return len(self.failures)
 
 
-def reconcile_once(ctx: Context, *, thorough: bool = True, pipeline: Pipeline = INGEST) -> Report:
-    """One pass over what the database knows; ``thorough``: the object store is walked too, as `sweep_once` does."""
+@dataclass(slots=True)
+class Walk:
+    """How far through the catalogue the passes of a process have come: after this id; "" is the beginning.
+
+    It need not outlive the process: what begins with each one (`sweep_once`) looks at every resource.
+    """
+
+    after: str = ""
+    portion: int = PORTION
+    most: int = LIMIT  # that one pass asks for
+
+
+def reconcile_once(
+    ctx: Context, *, thorough: bool = True, pipeline: Pipeline = INGEST, walk: Walk | None = None
+) -> Report:
+    """One pass over what the database knows; ``thorough``: with all that `sweep_once` does.
+
+    ``walk``: where the pass before left off; without it the pass begins at the first resource.
+    """
     report = _run(
         {
             "interrupted": lambda: interrupt_expired(ctx, pipeline=pipeline),
             "uploads_finished": lambda: uploads.finish_stuck(ctx),
             "uploads_expired": lambda: uploads.expire(ctx),
             "rung": lambda: ring_unheard(ctx),
-            "index_wanted": lambda: want_index(ctx),
+            "index_wanted": lambda: want_index(ctx, walk or Walk()),
         }
     )
     if not thorough:
@@ -66,9 +85,13 @@ def reconcile_once(ctx: Context, *, thorough: bool = True, pipeline: Pipeline = 
 
 
 def sweep_once(ctx: Context) -> Report:
-    """Clear away what is left over, and hash a portion of the blobs. It takes as long as the store is large."""
+    """Look at every resource, clear away what is left over, and hash a portion of the blobs.
+
+    It takes as long as catalogue and store are large.
+    """
     return _run(
         {
+            "index_wanted": lambda: want_index_everywhere(ctx),
             "staging_removed": lambda: garbage.sweep_staging(ctx),
             "scratch_removed": lambda: garbage.sweep_scratch(ctx),
             "blobs_adopted": lambda: garbage.adopt_unknown(ctx),
@@ -132,23 +155,25 @@ def ring_unheard(ctx: Context) -> int:
     return len(unheard | sounding)
 
 
-def want_index(ctx: Context) -> int:
-    """Ask for the indexing of resources that changed without anybody having asked; answer how many."""
-    indexed = select(IndexState.resource_id).where(
-        IndexState.resource_id == Resource.id, IndexState.indexed_rev >= Resource.rev
-    )
-    asked = select(Outbox.id).where(
-        Outbox.aggregate == Resource.id, Outbox.kind == outbox.INDEX, Outbox.done_at.is_(None)
-    )
-    behind = select(Resource.id, Resource.rev).where(~indexed.exists(), ~asked.exists()).limit(LIMIT)
+def want_index(ctx: Context, walk: Walk) -> int:
+    """Ask for the indexing of resources of one portion that changed without anybody having asked; answer how many."""
     with ctx.db.read() as session:
-        if session.execute(behind.limit(1)).first() is None:
-            return 0
-    with ctx.db.write() as session:
-        found = session.execute(behind).all()
-        for resource_id, rev in found:
-            outbox.add(session, ctx, outbox.INDEX, resource_id, rev)
-    return len(found)
+        unasked, following = _unasked(session, walk)
+    if unasked:
+        with ctx.db.write() as session:
+            unasked, following = _unasked(session, walk)
+            outbox.add_many(session, ctx, outbox.INDEX, unasked[: walk.most])
+    walk.after = unasked[walk.most - 1][0] if len(unasked) > walk.most else following
+    return min(len(unasked), walk.most)
+
+
+def want_index_everywhere(ctx: Context, walk: Walk | None = None) -> int:
+    """The same for all that is left of a walk, portion by portion; for the whole catalogue without one."""
+    walk = walk or Walk()
+    wanted = want_index(ctx, walk)
+    while walk.after:
+        wanted += want_index(ctx, walk)
+    return wanted
 
 
 def forget_old(ctx: Context) -> int:
@@ -189,3 +214,26 @@ def _interrupt(ctx: Context, found: Iterable[Job], still: Callable[[Job], bool],
 
 def _due(ctx: Context, taken: Sequence[Job]) -> list[Job]:
     return [job for job in taken if job.state == "ready" and job.not_before is None]
+
+
+def _unasked(session: Session, walk: Walk) -> tuple[list[tuple[str, int]], str]:
+    """Of the next portion, what the index does not hold in its revision and nobody asked for; its end, or "".
+
+    Three ranges are read, and compared here: a database that knows little of tables that just grew would join them
+    each row with all rows.
+    """
+    after = walk.after
+    portion = select(Resource.id, Resource.rev).where(Resource.id > after).order_by(Resource.id).limit(walk.portion)
+    revs = dict(session.execute(portion).all())
+    if not revs:
+        return [], ""
+    last = next(reversed(revs))  # as the database orders them
+    states = select(IndexState.resource_id, func.max(IndexState.indexed_rev)).group_by(IndexState.resource_id)
+    here = states.where(IndexState.resource_id > after, IndexState.resource_id <= last)
+    held = dict(session.execute(here).all())
+    behind = [(key, rev) for key, rev in revs.items() if held.get(key, 0) < rev]
+    if behind:
+        waiting = select(Outbox.aggregate).where(Outbox.kind == outbox.INDEX, Outbox.done_at.is_(None))
+        asked = set(session.scalars(waiting.where(Outbox.aggregate > after, Outbox.aggregate <= last)))
+        behind = [(key, rev) for key, rev in behind if key not in asked]
+    return behind, last if len(revs) == walk.portion else ""

@@ -9,9 +9,19 @@ import pytest
 from sqlalchemy import event
 
 from repo_service.context import Context
-from repo_service.models import Institution
+from repo_service.models import Institution, Resource
 from repo_service.policy import ANONYMOUS, OPERATOR, Actor
-from repo_service.services import catalog, collections, curation, directory, indexing, publicity, related, shelves
+from repo_service.services import (
+    catalog,
+    collections,
+    curation,
+    directory,
+    indexing,
+    publicity,
+    related,
+    shelves,
+    upkeep,
+)
 from repo_service.services.collections import CollectionDraft, ItemDraft
 from repo_service.services.indexing import SearchRequest
 from tests import support
@@ -166,3 +176,16 @@ def test_collections_never_read_the_texts_of_what_is_in_them(ctx: Context, fille
         assert len(collections.view(ctx, ANONYMOUS, made[0]).items) == 3
     assert not too_much(ctx, listing + viewing)
     assert not [one for one in listing + viewing if re.search(r"resource(_1)?\.text\b", one[0])]
+
+
+def test_what_nobody_announced_is_looked_for_in_one_portion_at_a_time(ctx: Context, filled: list[str]) -> None:
+    """Every fifteen seconds: what it reads may not grow with the catalogue, nor with what waits for the index."""
+    with ctx.db.write() as session:
+        session.get_one(Resource, min(filled)).rev += 1
+    with asked(ctx) as statements:
+        assert upkeep.want_index(ctx, upkeep.Walk(portion=2)) == 1
+    assert steps(ctx, statements, "resource") == {"SEARCH resource USING INDEX sqlite_autoindex_resource_1 (id>?)"}
+    assert all("(resource_id>? AND resource_id<?)" in step for step in steps(ctx, statements, "index_state"))
+    (waiting,) = steps(ctx, statements, "outbox")
+    assert "(done_at=? AND kind=? AND aggregate>? AND aggregate<?)" in waiting
+    assert sum("LIMIT" in statement for statement, _ in statements) == 2  # once to look, once more where it writes

@@ -12,9 +12,10 @@ from sqlalchemy import delete, select
 
 from ingest.model import Step
 from repo_service.context import Context
-from repo_service.models import Blob, File, Lease, Outbox, Upload, new_id
-from repo_service.services import blobs, garbage, jobs, leases, outbox, processing, upkeep, uploads
+from repo_service.models import Blob, File, Institution, Lease, Outbox, Resource, Upload, new_id
+from repo_service.services import blobs, garbage, indexing, jobs, leases, outbox, processing, upkeep, uploads
 from repo_service.services.blobs import BlobLeaves
+from tests import support
 from tests.repo_service.jobs.conftest import Bench, Line, making
 
 pytestmark = pytest.mark.both_databases
@@ -97,11 +98,55 @@ def test_a_ring_that_was_lost_is_repeated_until_the_job_is_taken(bench: Bench) -
     assert upkeep.ring_unheard(bench.ctx) == 0
 
 
-def test_a_change_that_nobody_announced_is_indexed(bench: Bench) -> None:
-    assert upkeep.want_index(bench.ctx) == 1
-    assert upkeep.want_index(bench.ctx) == 0
+def waiting(bench: Bench) -> list[str]:
+    """Resources that the index is asked to follow, with those that are asked for twice twice."""
     with bench.ctx.db.read() as session:
-        assert session.scalars(select(Outbox.kind)).all() == [outbox.INDEX]
+        asked = select(Outbox.aggregate).where(Outbox.kind == outbox.INDEX, Outbox.done_at.is_(None))
+        return sorted(session.scalars(asked))
+
+
+def test_a_change_that_nobody_announced_is_indexed(bench: Bench) -> None:
+    assert upkeep.want_index_everywhere(bench.ctx) == 1
+    assert upkeep.want_index_everywhere(bench.ctx) == 0
+    assert waiting(bench) == [bench.resource.id]
+
+
+def several(bench: Bench, count: int) -> list[str]:
+    """So many resources in all, in order of their ids; nobody announced them."""
+    with bench.ctx.db.read() as session:
+        school = session.get_one(Institution, bench.resource.institution_id)
+    return [bench.resource.id, *(support.resource(bench.ctx, school, f"{n}").id for n in range(1, count))]
+
+
+def test_each_pass_looks_at_a_portion_and_goes_on_where_the_last_one_ended(bench: Bench) -> None:
+    ids, walk = several(bench, 5), upkeep.Walk(portion=2)
+    for seen in (ids[:2], ids[:4], ids, ids):
+        upkeep.reconcile_once(bench.ctx, thorough=False, pipeline=LINE, walk=walk)
+        assert waiting(bench) == seen
+    indexing.drain(bench.ctx)
+    with bench.ctx.db.write() as session:
+        session.get_one(Resource, ids[0]).rev += 1
+        session.get_one(Resource, ids[4]).rev += 1
+    passes = [upkeep.want_index(bench.ctx, walk) for _ in range(3)]
+    assert sum(passes) == 2, "wherever a walk stands, each resource has its turn before it comes there again"
+    assert waiting(bench) == [ids[0], ids[4]]
+
+
+def test_a_pass_that_writes_no_more_leaves_nothing_out(bench: Bench) -> None:
+    ids, walk = several(bench, 5), upkeep.Walk(most=2)
+    assert [upkeep.want_index(bench.ctx, walk) for _ in range(3)] == [2, 2, 1]
+    assert waiting(bench) == ids
+
+
+def test_a_process_that_lives_for_one_pass_only_looks_at_everything(bench: Bench) -> None:
+    """Where a walk stands is lost with its process; the sweep that each one begins with knows no portions."""
+    ids = several(bench, 5)
+    assert upkeep.want_index_everywhere(bench.ctx, upkeep.Walk(portion=2)) == 5
+    assert waiting(bench) == ids
+    indexing.drain(bench.ctx)
+    with bench.ctx.db.write() as session:
+        session.get_one(Resource, ids[4]).rev += 1
+    assert upkeep.sweep_once(bench.ctx).counts["index_wanted"] == 1
 
 
 def test_staged_bytes_of_nobody_go_and_those_of_the_living_stay(bench: Bench) -> None:
