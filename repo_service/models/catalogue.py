@@ -67,7 +67,8 @@ class Resource(Base):
     pages: Mapped[int | None]
     has_captions: Mapped[bool] = mapped_column(default=False)
     opens: Mapped[int] = mapped_column(BigInteger, default=0)
-    text: Mapped[str] = mapped_column(default="")  # full text of records imported without a file
+    # Full text of records imported without a file: up to a million characters, so that only what asks for it loads it.
+    text: Mapped[str] = mapped_column(default="", deferred=True)
     created_at: Mapped[datetime]
     updated_at: Mapped[datetime]
     published_at: Mapped[datetime | None]

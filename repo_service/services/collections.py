@@ -6,7 +6,7 @@ from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field
 from sqlalchemy import case, func, select
-from sqlalchemy.orm import Session, defer, joinedload
+from sqlalchemy.orm import Session, joinedload
 
 from repo_service.context import Context
 from repo_service.errors import Conflict, Invalid, NotFound
@@ -160,9 +160,7 @@ def view(ctx: Context, actor: Actor, collection_id: str) -> CollectionView:
                 select(CollectionItem)
                 .join(Resource)
                 .where(CollectionItem.collection_id == row.id, readable(actor) if desk else _PUBLIC)
-                .options(
-                    joinedload(CollectionItem.resource).options(defer(Resource.text), joinedload(Resource.institution))
-                )
+                .options(joinedload(CollectionItem.resource).joinedload(Resource.institution))
                 .order_by(CollectionItem.position)
             )
         )

@@ -12,7 +12,7 @@ from typing import Any
 
 from sqlalchemy import insert, select
 from sqlalchemy.exc import IntegrityError, OperationalError
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, undefer
 
 from repo_service.context import Context
 from repo_service.models import Decision, File, Job, Resource, Subject, new_id
@@ -156,6 +156,7 @@ def _in_one_transaction(run: _Run, batch: Batch) -> None:
         found = session.scalars(
             select(Resource)
             .where(Resource.institution_id == run.institution_id, Resource.external_id.in_(good))
+            .options(undefer(Resource.text))  # to be compared, row by row
             .order_by(Resource.id)  # as everybody locks them, so that nobody waits in a ring
             .with_for_update()
         ).all()

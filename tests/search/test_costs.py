@@ -6,10 +6,10 @@ from contextlib import contextmanager
 from typing import Any
 
 import pytest
-from sqlalchemy import event
+from sqlalchemy import event, select
 
 from repo_service.context import Context
-from repo_service.models import Institution, Resource
+from repo_service.models import File, Institution, Resource
 from repo_service.policy import ANONYMOUS, OPERATOR, Actor
 from repo_service.services import (
     catalog,
@@ -17,6 +17,7 @@ from repo_service.services import (
     curation,
     directory,
     indexing,
+    media,
     publicity,
     related,
     shelves,
@@ -164,6 +165,11 @@ def test_what_waits_is_found_by_its_state(ctx: Context, school: Institution, fil
     assert all("(state=?" in step for step in waited)
 
 
+def reads_texts(statements: list[tuple[str, Any]]) -> list[str]:
+    """Statements that fetch whole texts of records."""
+    return [one[0] for one in statements if re.search(r"resource(_1)?\.text\b", one[0])]
+
+
 def test_collections_never_read_the_texts_of_what_is_in_them(ctx: Context, filled: list[str]) -> None:
     """A text may have a million characters, and a collection five hundred of them."""
     items = [ItemDraft(resource_id=one) for one in filled]
@@ -175,7 +181,23 @@ def test_collections_never_read_the_texts_of_what_is_in_them(ctx: Context, fille
     with asked(ctx) as viewing:
         assert len(collections.view(ctx, ANONYMOUS, made[0]).items) == 3
     assert not too_much(ctx, listing + viewing)
-    assert not [one for one in listing + viewing if re.search(r"resource(_1)?\.text\b", one[0])]
+    assert not reads_texts(listing + viewing)
+
+
+def test_neither_lists_nor_records_nor_media_read_texts(ctx: Context, school: Institution, filled: list[str]) -> None:
+    """A page of a hundred records would bring a hundred megabytes, and each piece of a film its whole text."""
+    support.resource(ctx, school, "等待审核", state="submitted", text="等待")
+    with ctx.db.read() as session:
+        file = session.scalars(select(File).where(File.resource_id == filled[0])).one()
+    with asked(ctx) as statements:
+        assert len(catalog.list_resources(ctx, OPERATOR).items) == 4
+        assert len(curation.queue(ctx, OPERATOR).items) == 1
+        assert len(publicity.newest(ctx, 9)) == len(publicity.by_ids(ctx, filled)) == 3
+        assert related.related(ctx, ANONYMOUS, filled[0])
+        assert catalog.record(ctx, ANONYMOUS, filled[0]).id == filled[0]
+        assert media.open_file(ctx, OPERATOR, filled[0], file.version, file.path)
+        curation.withdraw(ctx, OPERATOR, filled[0], reason="过时")
+    assert not reads_texts(statements)
 
 
 def test_what_nobody_announced_is_looked_for_in_one_portion_at_a_time(ctx: Context, filled: list[str]) -> None:

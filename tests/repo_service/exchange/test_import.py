@@ -93,6 +93,26 @@ def test_records_are_locked_in_the_order_that_all_lock_them_in(ctx: Context, tmp
     assert all("ORDER BY resource.id" in statement for statement in locked)
 
 
+def test_texts_of_what_is_there_are_read_at_once(ctx: Context, tmp_path: Path) -> None:
+    """They are compared record by record, and elsewhere read only where somebody asks for one."""
+    rows = [{"id": name, "title": "围棋", "text": f"第 {name} 课"} for name in "abc"]
+    take(ctx, tmp_path, rows)
+    read: list[str] = []
+
+    def hear(_connection: Any, _cursor: Any, statement: str, *_: Any) -> None:
+        if "resource.text" in statement:
+            read.append(statement)
+
+    event.listen(ctx.db.engine, "before_cursor_execute", hear)
+    try:
+        assert counts(take(ctx, tmp_path, [rows[0], rows[1], rows[2] | {"text": "第 d 课"}])) == (0, 1, 2, 0)
+    finally:
+        event.remove(ctx.db.engine, "before_cursor_execute", hear)
+    compared = [statement for statement in read if "external_id IN" in statement]
+    assert len(compared) == 1
+    assert len(read) == 2, "and once for the index"
+
+
 def test_a_batch_that_lost_a_race_is_taken_once_more(
     ctx: Context, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
