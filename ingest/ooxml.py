@@ -13,6 +13,7 @@ from ingest.errors import IngestError
 
 MAX_SLIDES = 3_000
 _PART_BYTES = 8 * 2**20
+_DECLARATION = b"<!doctype"
 _MANIFEST = "META-INF/manifest.xml"
 _A = "{http://schemas.openxmlformats.org/drawingml/2006/main}"
 _P = "{http://schemas.openxmlformats.org/presentationml/2006/main}"
@@ -33,11 +34,21 @@ def check(path: str) -> None:
         if _MANIFEST in archive.entries and b"encryption-data" in archive.read(_MANIFEST, _PART_BYTES):
             raise IngestError("document_encrypted", "OpenDocument with a password")
         for name in archive.entries:
-            if not name.lower().endswith((".xml", ".rels", ".vml")):
-                continue
-            head = next(archive.stream(name), b"")[:4096].replace(b"\0", b"").lower()  # NULs: UTF-16
-            if b"<!doctype" in head or b"<!entity" in head:
+            if name.lower().endswith((".xml", ".rels", ".vml")) and _declares_type(archive, name):
                 raise IngestError("xml_forbidden", f"{name} declares a document type")
+
+
+def _declares_type(archive: Archive, name: str) -> bool:
+    """Whether a part declares a document type; for one that is no XML to us, whether it names one anywhere."""
+    declared = xml.declares_type(archive.stream(name))
+    if declared is not None:
+        return declared
+    seen = b""
+    for piece in archive.stream(name):
+        seen = seen[1 - len(_DECLARATION) :] + piece.replace(b"\0", b"").lower()  # NULs: UTF-16
+        if _DECLARATION in seen:
+            return True
+    return False
 
 
 def slides(path: str) -> list[dict[str, Any]]:

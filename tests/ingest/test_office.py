@@ -129,6 +129,56 @@ def test_a_document_type_in_utf16_is_seen(tmp_path: Path) -> None:
         ooxml.check(str(path))
 
 
+def with_styles(tmp_path: Path, data: bytes) -> str:
+    """A document one of whose parts has these bytes."""
+    path = document(tmp_path / "a.docx", "")
+    with zipfile.ZipFile(path, "a", zipfile.ZIP_STORED) as archive:
+        archive.writestr("word/styles.xml", data)
+    return str(path)
+
+
+LONG = f"<!-- {'无' * 200_000} -->"
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-16", "gb18030"])
+@pytest.mark.parametrize(
+    "before",
+    [LONG, "\n" * 200_000, f"<?pad {'.' * 200_000}?>", f"{LONG}\n<?pad?>{LONG}"],
+    ids=["comment", "lines", "instruction", "all"],
+)
+def test_a_document_type_is_seen_behind_whatever_may_stand_before_it(
+    before: str, encoding: str, tmp_path: Path
+) -> None:
+    said = f"<?xml version='1.0' encoding='{encoding}'?>{before}<!DOCTYPE x><x/>"
+    with pytest.raises(IngestError, match="xml_forbidden"):
+        ooxml.check(with_styles(tmp_path, said.encode(encoding)))
+
+
+def test_a_part_that_is_no_xml_to_us_is_searched_to_its_end(tmp_path: Path) -> None:
+    """Another reader may take what ours refuses: longer comments, UTF-16 that does not say so."""
+    for data in (
+        b"<!-- " + b"." * 2 * xml.MAX_PROLOG + b" --><!DOCTYPE x><x/>",
+        f"<!-- {'.' * 100_000} --><!DOCTYPE x><x/>".encode("utf-16-le"),
+    ):
+        with pytest.raises(IngestError, match="xml_forbidden"):
+            ooxml.check(with_styles(tmp_path, data))
+
+
+@pytest.mark.parametrize(
+    "data",
+    [b"", b"none", b"<!-- <!DOCTYPE x> --><x/>", b"<x><![CDATA[<!DOCTYPE html>]]></x>", f"{LONG}<x/>".encode()],
+    ids=["empty", "none", "comment", "cdata", "long"],
+)
+def test_what_declares_no_document_type_passes(data: bytes, tmp_path: Path) -> None:
+    ooxml.check(with_styles(tmp_path, data))
+
+
+def test_a_prolog_is_read_no_further_than_to_the_root() -> None:
+    pieces = iter([b"<!-- a", b" --><x>", b"never asked for"])
+    assert xml.declares_type(pieces) is False
+    assert next(pieces) == b"never asked for"
+
+
 def nested(levels: int) -> bytes:
     return b"<a>" * levels + b"</a>" * levels
 
