@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 
 from repo_service.context import Context
 from repo_service.models import Blob, File, Job, Outbox, Resource
-from repo_service.services import audit, blobs, indexing, invariants, jobs, outbox, upkeep
+from repo_service.services import audit, blobs, garbage, indexing, invariants, jobs, outbox, upkeep
 from repo_service.services.invariants import Finding, Seen
 from repo_service.storage.port import BLOBS, stat
 
@@ -59,16 +59,11 @@ def _run_again(session: Session, ctx: Context, made: File) -> list[Job]:
 def _quarantine(ctx: Context, finding: Finding) -> str:
     """Unclaimed bytes get a row in quarantine: whoever clears up deletes them when their time is over."""
     stored = stat(ctx.store, BLOBS + finding.object)
-    now = ctx.clock()
-    with ctx.db.write() as session:
-        row = session.get(Blob, finding.object)
-        if row is None:
-            if stored is None:
-                return ""
-            row = Blob(sha256=finding.object, size=stored.size, created_at=now)
-            session.add(row)
-        row.state, row.unreferenced_since = blobs.QUARANTINED, now
-    return "in quarantine, deleted when its time is over"
+    if stored is not None:
+        garbage.adopt(ctx, {finding.object: stored.size})
+    if garbage.rest(ctx, [finding.object], Blob.state.in_(invariants.HELD)):
+        return "in quarantine, deleted when its time is over"
+    return "in use by now, or gone"
 
 
 def _unstage(ctx: Context, finding: Finding) -> str:

@@ -6,14 +6,14 @@ A blob leaves in steps of its own (see `blobs`): unreferenced, it rests in quara
 
 import hashlib
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing
 from datetime import timedelta
 from itertools import islice
 from typing import TypeVar
 
 import structlog
-from sqlalchemy import select, update
+from sqlalchemy import ColumnElement, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from repo_service.context import Context
@@ -31,6 +31,7 @@ REVERIFY = timedelta(days=90)
 FIXITY_BYTES = 256 * 2**20  # hashed in one pass
 BATCH = 500
 
+_USED = select(File.id).where(File.sha256 == Blob.sha256).exists()
 _log = structlog.get_logger(__name__)
 
 
@@ -84,54 +85,62 @@ def sweep_scratch(ctx: Context) -> int:
 def adopt_unknown(ctx: Context) -> int:
     """Give a row, in quarantine, to each blob without one: the trace of a crash between put and commit."""
     adopted = 0
-    insert = sqlite.insert if ctx.db.is_sqlite else postgresql.insert
     for batch in _batches(ctx.store.scan(BLOBS)):
         sizes = {found.key.removeprefix(BLOBS): found.size for found in batch}
         with ctx.db.read() as session:
             known = set(session.scalars(select(Blob.sha256).where(Blob.sha256.in_(sizes))))
-        now = ctx.clock()
-        rows = [
-            {
-                "sha256": sha256,
-                "size": size,
-                "state": QUARANTINED,
-                "created_at": now,
-                "unreferenced_since": now,
-            }
-            for sha256, size in sizes.items()
-            if sha256 not in known
-        ]
-        if rows:
-            with ctx.db.write() as session:
-                session.execute(insert(Blob).values(rows).on_conflict_do_nothing())
-            adopted += len(rows)
+        strange = {sha256: size for sha256, size in sizes.items() if sha256 not in known}
+        adopt(ctx, strange)
+        adopted += len(strange)
     return adopted
+
+
+def adopt(ctx: Context, sizes: Mapping[str, int]) -> None:
+    """Give rows, in quarantine, to blobs, SHA-256 to size; one that has a row by now keeps it."""
+    if not sizes:
+        return
+    now = ctx.clock()
+    insert = sqlite.insert if ctx.db.is_sqlite else postgresql.insert
+    rows = [
+        {"sha256": sha256, "size": size, "state": QUARANTINED, "created_at": now, "unreferenced_since": now}
+        for sha256, size in sizes.items()
+    ]
+    with ctx.db.write() as session:
+        session.execute(insert(Blob).values(rows).on_conflict_do_nothing())
 
 
 def quarantine(ctx: Context) -> int:
     """Mark blobs that nothing refers to; answer how many."""
-    used = select(File.id).where(File.sha256 == Blob.sha256).exists()
-    now = ctx.clock()
-    idle = (Blob.state == PRESENT, ~used, Blob.created_at <= now - YOUNG)
+    idle = (Blob.state == PRESENT, Blob.created_at <= ctx.clock() - YOUNG)
     with ctx.db.read() as session:
-        found = list(session.scalars(select(Blob.sha256).where(*idle).limit(BATCH)))
-    if not found:
-        return 0
+        found = list(session.scalars(select(Blob.sha256).where(*idle, ~_USED).limit(BATCH)))
+    return rest(ctx, found, *idle) if found else 0
+
+
+def rest(ctx: Context, sha256s: Sequence[str], *idle: ColumnElement[bool]) -> int:
+    """Put those of these blobs into quarantine that are idle and that nothing refers to; answer how many.
+
+    They are held before they are judged: a statement that had to wait for a row sees the row as it is by then, but the
+    files as they were when it began (PostgreSQL, "Read Committed"), without those of whoever it waited for. A blob that
+    somebody holds is being referred to, and left.
+    """
+    rows = select(Blob.sha256).where(Blob.sha256.in_(sha256s)).with_for_update(skip_locked=True)
     with ctx.db.write() as session:
-        session.execute(
+        held = session.scalars(rows).all()
+        moved = session.scalars(
             update(Blob)
-            .where(Blob.sha256.in_(found), *idle)
-            .values(state=QUARANTINED, unreferenced_since=now)
+            .where(Blob.sha256.in_(held), *idle, ~_USED)
+            .values(state=QUARANTINED, unreferenced_since=ctx.clock())
+            .returning(Blob.sha256)
             .execution_options(synchronize_session=False)
-        )
-    return len(found)
+        ).all()
+    return len(moved)
 
 
 def delete_quarantined(ctx: Context) -> int:
     """Delete what has rested long enough, and finish deletions that were cut short; answer how many."""
     now = ctx.clock()
-    used = select(File.id).where(File.sha256 == Blob.sha256).exists()
-    rested = (Blob.state == QUARANTINED, Blob.unreferenced_since <= now - QUARANTINE, ~used)
+    rested = (Blob.state == QUARANTINED, Blob.unreferenced_since <= now - QUARANTINE, ~_USED)
     leaving = select(Blob.sha256).where(Blob.state == DELETING).limit(BATCH)
     with ctx.db.read() as session:
         ripe = list(session.scalars(select(Blob.sha256).where(*rested).limit(BATCH)))

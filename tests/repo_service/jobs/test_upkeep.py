@@ -4,6 +4,7 @@ import hashlib
 import os
 import subprocess
 import sys
+import threading
 from datetime import timedelta
 from pathlib import Path
 
@@ -314,3 +315,34 @@ def test_a_calm_installation_needs_nothing(bench: Bench) -> None:
     bench.give(LINE)
     bench.work(LINE)
     assert upkeep.reconcile_once(bench.ctx, pipeline=LINE).done == 0
+
+
+def test_a_blob_that_somebody_begins_to_use_in_that_moment_is_left_alone(bench: Bench) -> None:
+    """Whoever refers to it has not committed when the sweep looks, and has when the sweep gets to the row."""
+    digest = keep(bench, b"used again")
+    with bench.ctx.db.write() as session:
+        blobs.refer(session, bench.ctx, {digest: 10})
+    bench.clock.tick(hours=2)
+    sweep = threading.Thread(target=garbage.quarantine, args=(bench.ctx,))
+    with bench.ctx.db.write() as session:
+        blobs.refer(session, bench.ctx, {digest: 10})
+        session.add(
+            File(
+                resource_id=bench.resource.id,
+                version=1,
+                role="source",
+                path="given/a",
+                name="a",
+                media_type="text/plain",
+                sha256=digest,
+                size=10,
+                created_at=bench.clock(),
+            )
+        )
+        session.flush()
+        sweep.start()
+        sweep.join(0.5)  # it waits for the row, or went past it
+    sweep.join()
+    kept = blob(bench, digest)
+    assert kept is not None
+    assert kept.state == blobs.PRESENT

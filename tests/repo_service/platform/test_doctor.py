@@ -10,8 +10,8 @@ import pytest
 from sqlalchemy import delete, select, text, update
 
 from repo_service.context import Context
-from repo_service.models import Audit, File, Job, Outbox, Passage, Resource
-from repo_service.services import doctor, outbox
+from repo_service.models import Audit, Blob, File, Job, Outbox, Passage, Resource
+from repo_service.services import blobs, doctor, outbox
 from search.model import Document, Tombstone
 from tests import support
 from tests.repo_service.platform.conftest import Stocked
@@ -208,3 +208,13 @@ def test_each_fault_is_found_and_mended(
     assert all(one.repaired for one in mended) == mendable
     support.settle(stocked.ctx)
     assert (doctor.examine(stocked.ctx) == []) == mendable
+
+
+def test_bytes_that_were_claimed_since_they_were_looked_at_are_left(stocked: Stocked) -> None:
+    broken = stray_blob(stocked)
+    found = doctor.examine(stocked.ctx)
+    assert [(one.kind, one.object) for one in found] == [("orphan_blob", broken)]
+    support.deposit(stocked.ctx, support.institution(stocked.ctx, "second"), "stray.txt", b"stray")
+    assert all(one.repaired for one in doctor.repair(stocked.ctx, found))
+    with stocked.ctx.db.read() as session:
+        assert session.get_one(Blob, broken).state == blobs.PRESENT
