@@ -38,22 +38,41 @@ def _remake(ctx: Context, finding: Finding) -> str:
     """Bytes that are gone or wrong: made ones are made again; of given ones it is only written down that they are."""
     state = blobs.MISSING if finding.kind == "missing_blob" else blobs.CORRUPT
     with ctx.db.write() as session:
-        blob = session.get(Blob, finding.object)
-        if blob is not None:
+        blob = session.get(Blob, finding.object, with_for_update=True)
+        if blob is not None and blob.state in invariants.WANTED:
             blob.state = state
+    with ctx.db.read() as session:
         using = list(session.scalars(select(File).where(File.sha256 == finding.object)))
-        given = [file for file in using if file.source_id is None]
-        ready = [job for file in using if file.source_id is not None for job in _run_again(session, ctx, file)]
-    outbox.ring(ctx, ready)
+    again = [_make_again(ctx, file) for file in using if file.source_id is not None]
+    given = [file for file in using if file.source_id is None]
     if given:
         _log.error("given_bytes_lost", sha256=finding.object, files=[file.id for file in given])
         return ""
-    return "the step that made them runs again" if ready else ""
+    return "the step that made them runs again" if any(again) else ""
 
 
-def _run_again(session: Session, ctx: Context, made: File) -> list[Job]:
-    source = session.get_one(File, made.source_id)
-    return jobs.reopen(session, ctx, source, [made.step], following=frozenset({"failed", "cancelled"}))
+def _make_again(ctx: Context, made: File) -> bool:
+    """Run the step again that made a file; whether it runs. A file that it replaced in the meantime is left."""
+
+    def wanted(session: Session) -> tuple[str, str] | None:
+        file = session.get(File, made.id)
+        same = file is not None and file.sha256 == made.sha256
+        return (made.source_id, made.step) if same and made.source_id else None
+
+    return _run_again(ctx, made.resource_id, wanted)
+
+
+def _run_again(ctx: Context, resource_id: str, wanted: Callable[[Session], tuple[str, str] | None]) -> bool:
+    """Run a step again; which one of which file is asked when the resource is held, as by all who move its jobs."""
+    with ctx.db.write() as session:
+        jobs.lock(session, resource_id)
+        found = wanted(session)
+        if found is None:
+            return False
+        source = session.get_one(File, found[0])
+        ready = jobs.reopen(session, ctx, source, [found[1]], following=frozenset({"failed", "cancelled"}))
+    outbox.ring(ctx, ready)
+    return bool(ready)
 
 
 def _quarantine(ctx: Context, finding: Finding) -> str:
@@ -81,18 +100,19 @@ def _reattach(ctx: Context, finding: Finding) -> str:
         return "the bytes are there; their row was written"
     if file.source_id is None:
         return ""
-    with ctx.db.write() as session:
-        ready = _run_again(session, ctx, session.get_one(File, file.id))
-    outbox.ring(ctx, ready)
+    _make_again(ctx, file)
     return "the step that made it runs again"
 
 
 def _redo(ctx: Context, finding: Finding) -> str:
-    with ctx.db.write() as session:
-        job = session.get_one(Job, finding.object)
-        file = session.get_one(File, job.file_id)
-        ready = jobs.reopen(session, ctx, file, [job.step], following=frozenset({"failed", "cancelled"}))
-    outbox.ring(ctx, ready)
+    with ctx.db.read() as session:
+        found = session.get_one(Job, finding.object)
+
+    def wanted(session: Session) -> tuple[str, str] | None:
+        job = session.get_one(Job, found.id)
+        return (job.file_id, job.step) if job.state == "done" else None  # else somebody runs it again already
+
+    _run_again(ctx, found.resource_id, wanted)
     return "the step runs again"
 
 

@@ -145,8 +145,13 @@ def is_held(job: Job, claim: Claim) -> bool:
 
 def locked(session: Session, job_id: str, resource_id: str) -> Job | None:
     """A job, locked behind its resource: the order that every transition of several jobs keeps."""
-    session.scalar(select(Resource.id).where(Resource.id == resource_id).with_for_update())
+    lock(session, resource_id)
     return session.scalar(select(Job).where(Job.id == job_id).with_for_update())
+
+
+def lock(session: Session, resource_id: str) -> None:
+    """Hold a resource until the commit: for transitions of several of its jobs, before any of them is read."""
+    session.scalar(select(Resource.id).where(Resource.id == resource_id).with_for_update())
 
 
 def complete(session: Session, ctx: Context, job: Job, step: Step, facts: Facts, pipeline: Pipeline) -> list[Job]:

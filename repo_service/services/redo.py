@@ -10,7 +10,7 @@ from repo_service.errors import Conflict, Forbidden, NotFound
 from repo_service.models import File, Job, Resource
 from repo_service.policy import OPERATOR, Actor, can
 from repo_service.services import audit, outbox, products
-from repo_service.services.jobs import ENDED, INGEST, Pipeline, graph_of, reopen
+from repo_service.services.jobs import ENDED, INGEST, Pipeline, graph_of, lock, reopen
 
 BATCH = 200
 
@@ -49,7 +49,7 @@ def reprocess(ctx: Context, step: str | None = None, *, pipeline: Pipeline = ING
     for file_id in _processed_files(ctx):
         with ctx.db.write() as session:
             file = session.get_one(File, file_id)
-            session.scalar(select(Resource.id).where(Resource.id == file.resource_id).with_for_update())
+            lock(session, file.resource_id)
             again = _outdated(session, file, step, pipeline)
             if not again:
                 continue

@@ -8,10 +8,12 @@ from pathlib import Path
 
 import pytest
 from sqlalchemy import delete, select, text, update
+from sqlalchemy.orm import Session
 
 from repo_service.context import Context
 from repo_service.models import Audit, Blob, File, Job, Outbox, Passage, Resource
-from repo_service.services import blobs, doctor, outbox
+from repo_service.services import blobs, doctor, jobs, outbox
+from repo_service.services.invariants import Finding
 from search.model import Document, Tombstone
 from tests import support
 from tests.repo_service.platform.conftest import Stocked
@@ -218,3 +220,41 @@ def test_bytes_that_were_claimed_since_they_were_looked_at_are_left(stocked: Sto
     assert all(one.repaired for one in doctor.repair(stocked.ctx, found))
     with stocked.ctx.db.read() as session:
         assert session.get_one(Blob, broken).state == blobs.PRESENT
+
+
+def meanwhile(stocked: Stocked, finding: Finding, act: Callable[[Session], None]) -> None:
+    """Mend while somebody else, who holds the resource as all do who move its jobs, comes first."""
+    mending = threading.Thread(target=doctor.repair, args=(stocked.ctx, [finding]))
+    with stocked.ctx.db.write() as session:
+        jobs.lock(session, stocked.resource_id)
+        mending.start()
+        mending.join(0.5)
+        act(session)
+    mending.join()
+
+
+def test_a_step_that_somebody_runs_again_already_is_left_to_it(stocked: Stocked) -> None:
+    lose_outputs(stocked)
+    (finding,) = doctor.examine(stocked.ctx)
+
+    def run(session: Session) -> None:
+        job = session.get_one(Job, finding.object)
+        job.state, job.fence, job.lease_until = "running", job.fence + 1, stocked.ctx.clock() + OLD
+
+    meanwhile(stocked, finding, run)
+    with stocked.ctx.db.read() as session:
+        assert session.get_one(Job, finding.object).state == "running"
+
+
+def test_a_file_that_was_made_anew_meanwhile_is_not_made_again(stocked: Stocked) -> None:
+    lose_made_blob(stocked)
+    (finding,) = (one for one in doctor.examine(stocked.ctx) if one.kind == "missing_blob")
+
+    def replace(session: Session) -> None:
+        file = session.scalars(select(File).where(File.sha256 == finding.object)).one()
+        blobs.refer(session, stocked.ctx, {"0" * 64: 1})
+        file.sha256 = "0" * 64
+
+    meanwhile(stocked, finding, replace)
+    with stocked.ctx.db.read() as session:
+        assert set(session.scalars(select(Job.state))) == {"done"}
