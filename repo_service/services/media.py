@@ -1,7 +1,6 @@
 """Which bytes of a resource a person may have, and whether a browser may show them in place."""
 
 from contextlib import closing
-from datetime import timedelta
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session, joinedload
@@ -10,6 +9,7 @@ from repo_service.context import Context
 from repo_service.errors import Forbidden, NotFound
 from repo_service.models import File, Resource
 from repo_service.policy import Actor, can
+from repo_service.services.versions import shown
 from repo_service.vocab import DOWNLOADABLE
 
 # Types that a browser shows on the application's origin. HTML and SVG are never among them: they can hold scripts.
@@ -40,7 +40,6 @@ INLINE = frozenset(
 # Given files that may be read in place although their licence allows no copies: there is no other way to show them.
 READ_IN_PLACE = frozenset({"application/pdf", "image/jpeg", "image/png", "image/webp"})
 TEXT_LIMIT = 5 * 2**20
-STILL_OPEN = timedelta(hours=1)  # for which a replaced version goes on in pages that were open
 
 
 def open_file(
@@ -74,13 +73,7 @@ def read_text(ctx: Context, actor: Actor, resource_id: str, version: int, path: 
 
 def _public(ctx: Context, resource: Resource, version: int) -> bool:
     """Only what is served, and for a while what was: an older version may be one that was never published."""
-    if resource.state != "published":
-        return False
-    if version == resource.served_version:
-        return True
-    if version != resource.replaced_version or resource.replaced_at is None:
-        return False
-    return ctx.clock() < resource.replaced_at + STILL_OPEN
+    return resource.state == "published" and version in shown(ctx, resource)
 
 
 def _copy_only(file: File) -> bool:

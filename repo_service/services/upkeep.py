@@ -17,7 +17,7 @@ from repo_service.context import Context
 from repo_service.errors import XuehaiError
 from repo_service.models import IndexState, Job, LoginAttempt, Outbox, Resource, SearchClick, SearchTally
 from repo_service.models import Session as Login
-from repo_service.services import garbage, jobs, leases, outbox, products, uploads
+from repo_service.services import garbage, jobs, leases, outbox, products, uploads, versions
 from repo_service.services.asked import first_kept
 from repo_service.services.jobs import INGEST, Pipeline
 from repo_service.storage.port import StorageError
@@ -94,6 +94,7 @@ def sweep_once(ctx: Context) -> Report:
             "index_wanted": lambda: want_index_everywhere(ctx),
             "staging_removed": lambda: garbage.sweep_staging(ctx),
             "scratch_removed": lambda: garbage.sweep_scratch(ctx),
+            "old_versions_cleared": lambda: versions.clear_old(ctx),
             "blobs_adopted": lambda: garbage.adopt_unknown(ctx),
             "blobs_quarantined": lambda: garbage.quarantine(ctx),
             "blobs_deleted": lambda: garbage.delete_quarantined(ctx),

@@ -22,6 +22,7 @@ from repo_service.services import (
     related,
     shelves,
     upkeep,
+    versions,
 )
 from repo_service.services.collections import CollectionDraft, ItemDraft
 from repo_service.services.indexing import SearchRequest
@@ -211,3 +212,13 @@ def test_what_nobody_announced_is_looked_for_in_one_portion_at_a_time(ctx: Conte
     (waiting,) = steps(ctx, statements, "outbox")
     assert "(done_at=? AND kind=? AND aggregate>? AND aggregate<?)" in waiting
     assert sum("LIMIT" in statement for statement, _ in statements) == 2  # once to look, once more where it writes
+
+
+def test_old_versions_are_looked_for_where_a_resource_has_some(ctx: Context, filled: list[str]) -> None:
+    """Few records have a second version, and each has files by the hundred."""
+    with asked(ctx) as statements:
+        versions.clear_old(ctx)
+    assert len(statements) == 1
+    found = steps(ctx, statements, "file")
+    assert found
+    assert all("(resource_id=? AND version" in step for step in found), found
