@@ -1,5 +1,6 @@
 """A plan → what is asked of an index, as a tree of clauses that every engine turns into its own queries."""
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -9,7 +10,7 @@ from search.model import FACETS, Query, Sort
 from search.query import Phrase, Plan
 from search.stages import Mode, Stage
 
-LEAST_SHARE = 0.3  # of the words of a question must occur
+LEAST_SHARE = 0.15  # of the words of a question must occur: who asks in everyday words shares few with an article
 LEAST_SOUNDS = 0.5  # of the pairs of syllables, where words were found nowhere
 PINNED = 2.0**40  # more than any words are worth
 MAX_DEPTH = 10_000
@@ -118,8 +119,7 @@ def _loose(plan: Plan, mode: Mode) -> Clause:
     nowhere.
     """
     words = tuple(_word(plan, word) for word in plan.words)
-    weight = weights.SOUND_TYPED if plan.spoken else weights.SOUND
-    said = tuple(Term("sounds", pair, weight) for pair in plan.sounds)
+    said = tuple(Term("sounds", pair, weight) for pair, weight in _said(plan))
     if not words or any(not phrase.negated for phrase in plan.phrases):
         return _with_extras(plan, should=(*words, *said))
     least = max(1, round(len(words) * LEAST_SHARE))
@@ -137,6 +137,14 @@ def _loose(plan: Plan, mode: Mode) -> Clause:
     every = tuple(_word(plan, word, alone=True) for word in plan.words) if mode == "wide" else ()
     first = (Flat(Mixed(must=every), weights.EACH_OF_ALL * len(every)),) if every else ()
     return _with_extras(plan, must=(Best(tuple(choices)),), should=(*said, *first))
+
+
+def _said(plan: Plan) -> Iterator[tuple[str, float]]:
+    """The pairs of syllables, and what each is worth."""
+    beside = Counter(pair for pairs in plan.beside.values() for pair in pairs)
+    for pair in plan.sounds:
+        apart = weights.SOUND_BESIDE if beside[pair] > 1 else weights.SOUND
+        yield pair, weights.SOUND_TYPED if plan.spoken else apart
 
 
 def _titled(plan: Plan, words: tuple[Clause, ...]) -> Clause:

@@ -57,7 +57,8 @@ def _others(plan: Plan, word: str) -> Iterator[Way]:
 
 def in_heads(plan: Plan) -> Iterator[Way]:
     """What words are worth on top, where they stand in the title and the like."""
-    for field, weight in HEADS:
+    for field, usual in HEADS:
+        weight = weights.TITLE_ASKED if plan.loose and field == "title" else usual
         yield from (Way(field, (word,), weight) for word in plan.words)
         for word in plan.words:
             for other in plan.others.get(word, ()):

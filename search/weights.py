@@ -8,6 +8,7 @@ PART = 0.5  # a word found only inside a longer word
 PIECE = 0.4  # each piece of a long word, where they stand apart
 SYNONYM = 0.6  # what means the same, beside the word itself
 TITLE = 1.0  # on top of WORD, when the word stands in the title
+TITLE_ASKED = 0.8  # the same, where a whole question was asked: more of its words are in titles by chance
 EACH_OF_ALL = 4.0  # for each word of the query, where a few documents hold them all and others some
 WHOLE_TITLE = 10.0  # the query is the title, letter for letter
 TITLE_SOUND = 8.0  # the query sounds like the title, or is its initials
@@ -17,6 +18,7 @@ INSTITUTION = 0.3
 DESCRIPTION = 0.1
 SOUND = 0.5  # a pair of syllables, once not every word is asked for: forgives homophones
 SOUND_TYPED = 1.2  # the same, when the query was typed in pinyin
+SOUND_BESIDE = 1.2  # a pair whose syllables are words of one character each: a name or a slip that was cut apart
 PASSAGE_CHARACTER = 0.3
 MEANING = 0.4  # of the best score by words, for what is nearest to a question; the farthest gets nothing
 

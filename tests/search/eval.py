@@ -34,7 +34,8 @@ def groups(data: Path, every: int = 1) -> Iterator[dict[str, JudgedSet]]:
     }
     more = {f"{name}, {way}": judged.bent(some, bend) for name, some in asked.items() for way, bend in bends.items()}
     cut = {"short words": typed.short_words, "vague words": typed.vague_words}
-    yield asked | more | {name: judged.bent(cmrc, bend, every) for name, bend in cut.items()}
+    more |= {name: judged.bent(cmrc, bend, every) for name, bend in cut.items()}
+    yield asked | more | {"colloquial": judged.colloquial(cmrc, every)}
     written = tuple(map(judged.in_traditional, cmrc.documents))
     yield {
         f"{name} on Traditional articles": JudgedSet(written, some.questions, some.answers)

@@ -55,6 +55,15 @@ def cmrc(data: Path) -> JudgedSet:
     )
 
 
+def colloquial(cmrc: JudgedSet, every: int = 1) -> JudgedSet:
+    """Questions as people type them: in everyday words, with slips, in either script; each has one article."""
+    lines = (Path(__file__).parent / "colloquial.tsv").read_text(encoding="utf-8").splitlines()
+    rows = [line.split("\t") for line in lines if not line.startswith("#")][::every]
+    asked = {f"said-{number}": row for number, row in enumerate(rows)}
+    answers = {key: {document: 1} for key, (_, document) in asked.items()}
+    return JudgedSet(cmrc.documents, {key: text for key, (text, _) in asked.items()}, answers)
+
+
 def _rows(path: Path) -> list[dict[str, str]]:
     return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
 
