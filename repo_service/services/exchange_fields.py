@@ -14,6 +14,9 @@ _LISTS = frozenset({"kinds", "subjects", "keywords", "creators"})
 _FLAGS = frozenset({"degree", "vocational"})
 _LINES = frozenset({"external_id", "title", "language", "licence", "level"})
 _TEXTS = frozenset({"description", "text"})
+_NEVER_EMPTY = frozenset(
+    {"language", "licence", "degree", "vocational"}
+)  # nothing said of them leaves them as they are
 _CONTROLS = dict.fromkeys(code for code in (*range(0x20), 0x7F) if chr(code) not in "\t\n\r")
 _YES = frozenset({"true", "1", "yes", "y", "是"})
 _NO = frozenset({"false", "0", "no", "n", "否", ""})
@@ -42,7 +45,10 @@ class BadRow(Exception):
 
 
 def record_of(row: Row, ignored: set[str]) -> dict[str, Any]:
-    """The fields that a row names, checked; names that mean nothing here go to ``ignored``. Raises BadRow."""
+    """The fields that a row names, checked; names that mean nothing here go to ``ignored``. Raises BadRow.
+
+    A blank empties a field; where being empty is no value, as of a licence, it says nothing.
+    """
     if row.code:
         raise BadRow(row.code, row.detail)
     named: dict[str, Any] = {}
@@ -61,7 +67,7 @@ def record_of(row: Row, ignored: set[str]) -> dict[str, Any]:
     except ValidationError as error:
         raise _bad(error) from None
     values = checked.__dict__
-    return {name: values[name] for name in named}  # what was named as nothing takes its default
+    return {name: values[name] for name in named if name in given or name not in _NEVER_EMPTY}
 
 
 def _validated(given: dict[str, Any]) -> ImportedRecord:

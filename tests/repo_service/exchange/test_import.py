@@ -151,6 +151,26 @@ def test_what_a_row_names_is_changed_and_the_rest_stays(ctx: Context, tmp_path: 
     assert (found(ctx, "桥牌"), found(ctx, "围棋")) == (["a"], [])
 
 
+@pytest.mark.parametrize("blank", ["", " ", None])
+def test_a_blank_where_empty_is_no_value_says_nothing(ctx: Context, tmp_path: Path, blank: str | None) -> None:
+    """A sheet that came back with its column of licences blank made free what was for the audience alone."""
+    said = {
+        "id": "a",
+        "title": "围棋",
+        "licence": "LicenseRef-audience",
+        "language": "en",
+        "year": 2020,
+        "level": "everyone",
+    }
+    take(ctx, tmp_path, [said])
+    empty = dict.fromkeys(("licence", "language", "year", "level"), blank)
+    again = [{"id": "a", "title": "围棋", **empty}, {"id": "b", "title": "象棋", **empty}]
+    assert counts(take(ctx, tmp_path, again)) == (1, 1, 0, 0)
+    kept, new = row_of(ctx, "a"), row_of(ctx, "b")
+    assert (kept.licence, kept.language, kept.year, kept.level) == ("LicenseRef-audience", "en", None, "")
+    assert (new.licence, new.language) == ("CC-BY-4.0", "zh-Hans")
+
+
 def test_drafts_stay_drafts_until_somebody_publishes(ctx: Context, tmp_path: Path) -> None:
     rows = [{"id": name, "title": f"书法{name}"} for name in ("draft", "withdrawn", "rejected", "public")]
     take(ctx, tmp_path, rows, publish=False)
