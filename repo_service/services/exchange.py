@@ -21,7 +21,8 @@ from repo_service.services import audit, indexing, outbox
 from repo_service.services.curation import PUBLISH
 from repo_service.services.deposits import institution_named
 from repo_service.services.exchange_fields import BadRow, record_of
-from repo_service.services.exchange_rows import Format, Row, read
+from repo_service.services.exchange_row import Row
+from repo_service.services.exchange_rows import Format, read
 from repo_service.services.following import following
 from repo_service.services.jobs import processing_of
 

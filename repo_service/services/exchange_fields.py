@@ -7,7 +7,7 @@ from typing import Any
 from pydantic import Field, ValidationError
 
 from repo_service.services.drafts import Line, ResourceChanges, Title
-from repo_service.services.exchange_rows import NAMES, Row
+from repo_service.services.exchange_row import NAMES, Row
 
 SHORTEST_YEAR, LONGEST_YEAR, REPUBLIC = 1, 200, 1911  # 民國 years, as catalogues of Taiwan have them
 _LISTS = frozenset({"kinds", "subjects", "keywords", "creators"})
