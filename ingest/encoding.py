@@ -6,6 +6,7 @@ byte pairs need long texts; weighing characters is right on a caption of four.
 
 import re
 from codecs import BOM_UTF8, BOM_UTF16_BE, BOM_UTF16_LE, BOM_UTF32_BE, BOM_UTF32_LE
+from collections.abc import Sequence
 from functools import cache
 
 _MARKS = (
@@ -75,8 +76,13 @@ def detect(data: bytes) -> str:
             return name
     if b"\0" not in data and _is_utf8(data):
         return "utf-8"
+    return likeliest(data, _CANDIDATES)
+
+
+def likeliest(data: bytes, encodings: Sequence[str]) -> str:
+    """The one of these encodings under which the beginning of the data looks most like what people write."""
     sample = data[:_SAMPLE]
-    return max(_CANDIDATES, key=lambda name: _plausibility(sample, name))
+    return max(encodings, key=lambda name: _plausibility(sample, name))
 
 
 def _is_utf8(data: bytes) -> bool:

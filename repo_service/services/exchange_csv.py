@@ -1,6 +1,5 @@
 """CSV → rows, in bounded memory: by the strict rules, so that an unclosed quote swallows no row in silence."""
 
-import codecs
 import csv
 import io
 import re
@@ -9,16 +8,15 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from repo_service.errors import Invalid
+from repo_service.services.exchange_encoding import encoding_of, misread_in
 from repo_service.services.exchange_row import NAMES, Report, Row, skip_line
 
 LONGEST_CELL = 1_000_000  # characters
 LONGEST_RECORD = 4_000_000  # characters of a row, however many lines it has
 LONGEST_HEAD = 100_000  # characters of the names of the columns
 READ_AGAIN = 4 * LONGEST_RECORD  # characters, beside as many as the file has: hostile quotes must not cost more
-LOOKED_AT = 2**20  # bytes read at once when looking for the encoding
 MOST_COLUMNS = 1000
 DELIMITERS = ",;\t"
-REPLACED = "\ufffd"
 MARK = "\ufeff"
 
 
@@ -26,10 +24,10 @@ def read(path: Path, report: Report) -> Iterator[Row]:
     """The rows of a file in order. Raises OSError, and Invalid ``import_columns`` where no columns are named."""
     csv.field_size_limit(LONGEST_CELL)
     with path.open("rb") as raw:
-        text = io.TextIOWrapper(raw, encoding_of(path), errors="replace", newline="")
-        lines = _Lines(text, lambda: report(raw.tell()))
+        encoding = encoding_of(path)
+        lines = _Lines(io.TextIOWrapper(raw, encoding, errors="replace", newline=""), lambda: report(raw.tell()))
         delimiter, names = _heading(lines)
-        yield from _rows(lines, delimiter, names)
+        yield from _rows(lines, delimiter, names, misread_in(encoding))
 
 
 def _heading(lines: "_Lines") -> tuple[str, list[str]]:
@@ -55,7 +53,7 @@ def _heading(lines: "_Lines") -> tuple[str, list[str]]:
     return delimiter, names
 
 
-def _rows(lines: "_Lines", delimiter: str, names: Sequence[str]) -> Iterator[Row]:
+def _rows(lines: "_Lines", delimiter: str, names: Sequence[str], misread: Callable[[str], bool]) -> Iterator[Row]:
     reader = csv.reader(lines, delimiter=delimiter, strict=True)
     doubtful = False  # after a row that cannot be read: the rest of its text must not become records
     while True:
@@ -78,7 +76,7 @@ def _rows(lines: "_Lines", delimiter: str, names: Sequence[str]) -> Iterator[Row
         doubtful = False
         if len(cells) > len(names) and any(cells[len(names) :]):
             yield Row(line, {}, "too_many_cells", f"{len(cells)} > {len(names)}")
-        elif any(REPLACED in cell for cell in cells):
+        elif misread("\n".join(cells)):
             yield Row(line, {}, "bad_encoding")
         else:
             yield Row(line, {name: cell for name, cell in zip(names, cells, strict=False) if name})
@@ -149,23 +147,3 @@ class _Lines(Iterator[str]):
         self._may_read_again += len(line)
         self._read_more()
         return line
-
-
-def encoding_of(path: Path) -> str:
-    """UTF-8 with or without its mark, UTF-16, or GB18030, which every file of a Chinese office is otherwise."""
-    with path.open("rb") as file:
-        head = file.read(4096)
-        if head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
-            return "utf-16"
-        for unmarked in ("utf-16-le", "utf-16-be"):
-            if "title".encode(unmarked) in head:  # a column that every file names
-                return unmarked
-        decoder = codecs.getincrementaldecoder("utf-8")()
-        try:
-            decoder.decode(head)
-            while more := file.read(LOOKED_AT):
-                decoder.decode(more)
-            decoder.decode(b"", final=True)
-        except UnicodeDecodeError:
-            return "gb18030"
-    return "utf-8-sig"

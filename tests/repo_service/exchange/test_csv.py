@@ -78,3 +78,41 @@ def test_a_heading_may_break_its_lines_and_use_any_delimiter(tmp_path: Path) -> 
     with pytest.raises(Invalid) as refused:
         rows(tmp_path, 'id,title,"text\n1,甲,乙\n')
     assert refused.value.stable_code == "import_columns"
+
+
+UTF8 = "id,title,text\n" + "".join(f"{n},机器学习入门{n},人工智能的课程{n}\n" for n in range(6))
+OLD = {
+    "gb18030": "1,数据库系统,嫁接技术\n2,农业概论,果树修剪\n3,联通,一\n",
+    "big5": "1,資料庫系統,嫁接技術\n2,農業概論,果樹修剪\n3,臺灣,一\n",
+    "big5hkscs": "1,香港嘅課程,喺度學習\n2,農業概論,果樹修剪\n3,臺灣,一\n",
+    "cp1252": "1,Résumé writing,naïve\n2,Café culture,Über alles\n3,Öl,x\n",
+    "utf-16-le": "1,数据库,一\n2,农业概论,果树修剪\n3,联通,一\n",
+}
+
+
+@pytest.mark.parametrize("wrong", ["截断的字".encode()[:-1], b"\xff", "数据".encode("gb18030")])
+def test_wrong_bytes_in_utf8_are_told_of_and_nothing_else_changes(tmp_path: Path, wrong: bytes) -> None:
+    """One of them made a file be read as GB 18030, and what nobody can read was published."""
+    found = rows(tmp_path, UTF8.encode() + b"9,x," + wrong + b"\n10,y,\xe5\xad\x97\n")
+    assert outcome(found) == {n + 2: str(n) for n in range(6)} | {8: "bad_encoding", 9: "10"}
+    assert (found[0].fields["title"], found[-1].fields["text"]) == ("机器学习入门0", "字")
+
+
+@pytest.mark.parametrize("encoding", OLD)
+def test_old_encodings_are_told_apart_by_what_they_say(tmp_path: Path, encoding: str) -> None:
+    written = [line.split(",") for line in OLD[encoding].splitlines()]
+    found = rows(tmp_path, ("id,title,text\n" + OLD[encoding]).encode(encoding))
+    assert [list(row.fields.values()) for row in found] == written
+    late = rows(tmp_path, ("id,title,text\n" + "0,x,y\n" * 200_000 + OLD[encoding]).encode(encoding))
+    assert [list(row.fields.values()) for row in late[-3:]] == written
+
+
+def test_rows_of_another_encoding_than_the_file_are_told_of(tmp_path: Path) -> None:
+    """A row of UTF-8 in GB 18030 is something there too, and so is much of Big5: rubbish, some of it in private use."""
+    old = "".join(f"{n},数据库系统{n},嫁接技术与果树修剪\n" for n in range(9)).encode("gb18030")
+    found = rows(tmp_path, b"id,title,text\n" + old + "9,机器学习,课程\n".encode() + "10,\ue5e5,x\n".encode("gb18030"))
+    assert outcome(found) == {n + 2: str(n) for n in range(9)} | {11: "bad_encoding", 12: "bad_encoding"}
+
+
+def test_private_use_in_utf8_is_what_a_word_processor_wrote(tmp_path: Path) -> None:
+    assert outcome(rows(tmp_path, "id,title,text\n1,茶,\uf0b7 一\n")) == {2: "1"}

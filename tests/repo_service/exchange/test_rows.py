@@ -13,7 +13,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from repo_service.errors import Invalid
-from repo_service.services.exchange_csv import DELIMITERS, encoding_of
+from repo_service.services.exchange_csv import DELIMITERS
+from repo_service.services.exchange_encoding import encoding_of
 from repo_service.services.exchange_fields import BadRow, record_of
 from repo_service.services.exchange_row import Row
 from repo_service.services.exchange_rows import Format, read
@@ -89,7 +90,9 @@ def test_csv_comes_back_as_it_was_written(
     found = rows(tmp_path, content.encode(encoding), "csv")
     written = [dict(zip(("id", "title", "keywords"), row, strict=True)) for row in cells if any(row)]
     if encoding != "gb18030" or encoding_of(tmp_path / "rows") == "gb18030" or content.isascii():
-        assert [row.fields for row in found] == written
+        unreadable = encoding == "gb18030"  # private use is told of there
+        for row, fields in zip(found, written, strict=True):
+            assert row.fields == fields or (unreadable and row.code == "bad_encoding")
 
 
 def test_rows_that_cannot_be_read_say_where_and_why(tmp_path: Path) -> None:
