@@ -13,6 +13,7 @@ from repo_service.policy import OPERATOR
 from repo_service.services import exchange
 from repo_service.services.exchange import Imported
 from repo_service.services.exchange_rows import Format
+from repo_service.web.messages import sentence
 
 SHOWN = 20  # bad rows that people are told of; --json tells of all
 
@@ -28,10 +29,17 @@ def import_records(
     chosen: Format = "csv" if form == "csv" else "jsonl"
     with console.opened(index_writer=True) as ctx, console.progress("导入 · importing") as advance:
         result = exchange.import_file(ctx, OPERATOR, file, chosen, institution, publish=publish, told=advance)
+    conclude(result, as_json=as_json)
+
+
+def conclude(result: Imported, *, as_json: bool) -> None:
+    """Tell what became of the records. Raises Exit (1) where not all rows are in and found."""
     if result.ignored:
         console.say("未用的列 · columns that are not used: " + ", ".join(sorted(result.ignored)))
     console.show(_document(result), _told(result), as_json=as_json)
-    if result.failed:
+    if result.index_behind:
+        console.say(f"{sentence('index_behind', 'zh')} · {sentence('index_behind', 'en')} [index_behind]")
+    if result.failed or result.index_behind:
         raise typer.Exit(1)
 
 
@@ -43,6 +51,7 @@ def _document(result: Imported) -> dict[str, object]:
         "failed": result.failed,
         "errors": [asdict(error) for error in result.errors],
         "ignored": sorted(result.ignored),
+        "index_behind": result.index_behind,
     }
 
 
@@ -51,6 +60,8 @@ def _told(result: Imported) -> Text:
         f"新建 · created: {result.created}   更新 · updated: {result.updated}   未变 · unchanged: {result.unchanged}"
     )
     text = Text(f"{counts}   未取 · not taken: {result.failed}")
+    if result.index_behind:
+        text.append(f"   待索引 · not indexed yet: {result.index_behind}", style="yellow")
     for error in result.errors[:SHOWN]:
         text.append(f"\n{error.line}: {error.code} {error.detail}", style="red")
     if result.failed > SHOWN:

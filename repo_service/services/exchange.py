@@ -15,6 +15,7 @@ from sqlalchemy.exc import IntegrityError, OperationalError
 from sqlalchemy.orm import Session, undefer
 
 from repo_service.context import Context
+from repo_service.errors import Unavailable
 from repo_service.models import Decision, File, Job, Resource, Subject, new_id
 from repo_service.policy import Actor, require
 from repo_service.services import audit, indexing, outbox
@@ -23,7 +24,7 @@ from repo_service.services.deposits import institution_named
 from repo_service.services.exchange_fields import BadRow, record_of
 from repo_service.services.exchange_row import Row
 from repo_service.services.exchange_rows import Format, read
-from repo_service.services.following import following
+from repo_service.services.following import STALLED_SECONDS, following
 from repo_service.services.jobs import processing_of
 
 BATCH_ROWS = 1000
@@ -60,6 +61,7 @@ class Imported:
     failed: int = 0
     errors: list[RowError] = field(default_factory=list)
     ignored: set[str] = field(default_factory=set)  # names of columns that mean nothing here
+    index_behind: int = 0  # changes that wait for an index which does not follow
 
     def refuse(self, line: int, code: str, detail: str = "") -> None:
         """One row was not taken."""
@@ -93,11 +95,12 @@ def import_file(
     *,
     publish: bool = False,
     told: Told = lambda _done, _total: None,
+    patience: float = STALLED_SECONDS,
 ) -> Imported:
     """Take the records of a file; return when the index knows them. Needs a context that may write the index.
 
-    ``institution`` is a slug or an id. Raises NotFound, Forbidden, Invalid ``import_columns``, OSError, and Unavailable
-    ``index_behind`` when the index stands still: then everything is in the catalogue, and the index follows.
+    ``institution`` is a slug or an id. An index that stands still for ``patience`` seconds is left behind: then
+    everything is in the catalogue. Raises NotFound, Forbidden, Invalid ``import_columns``, OSError.
     """
     with ctx.db.read() as session:
         place = institution_named(session, institution)
@@ -113,7 +116,10 @@ def import_file(
             _take(run, batch)
             if number % DRAINED_EVERY == 0:
                 index.drain()
-        index.finish()
+        try:
+            index.finish(patience)
+        except Unavailable as behind:
+            run.result.index_behind = int(str(behind.facts["waiting"]))
     return run.result
 
 

@@ -16,6 +16,7 @@ from search.errors import SearchUnavailable
 AT_ONCE = 5_000  # records of one commit of the index
 ROLE_SECONDS = 60.0
 LOOK_SECONDS = 0.2  # between two looks whether another process has indexed it all
+AWAY_SECONDS = 30.0  # that an engine which was away is not asked again while there is other work
 STALLED_SECONDS = 120.0  # without any progress, until waiting is given up
 
 Told = Callable[[int, int], None]  # done, total
@@ -37,22 +38,31 @@ class Following:
     def __init__(self, ctx: Context, told: Told) -> None:
         self._ctx, self._told = ctx, told
         self._renew = 0.0  # by the monotonic clock
+        self._away_until = 0.0  # by the same
         self.name = leases.process_name()
 
     def drain(self) -> None:
-        """Carry what waits into the index, if the role is ours."""
-        while self._mine() and indexing.drain(self._ctx, AT_ONCE):
-            continue
+        """Carry what waits into the index, if the role is ours; an engine that is away holds up nothing."""
+        if time.monotonic() < self._away_until:
+            return
+        try:
+            while self._mine() and indexing.drain(self._ctx, AT_ONCE):
+                continue
+        except SearchUnavailable:
+            self._away_until = time.monotonic() + AWAY_SECONDS
 
-    def finish(self) -> None:
-        """Return when the index knows all that was committed so far. Raises Unavailable ``index_behind``."""
+    def finish(self, patience: float = STALLED_SECONDS) -> None:
+        """Return when the index knows all that was committed so far. Raises Unavailable ``index_behind``.
+
+        ``patience``: seconds without any progress.
+        """
         until = self._ctx.clock()
         total = least = self._waiting(until)
         moved = time.monotonic()
         while left := self._waiting(until):
             if left < least:
                 least, moved = left, time.monotonic()
-            if time.monotonic() - moved > STALLED_SECONDS:
+            if time.monotonic() - moved > patience:
                 raise Unavailable(code="index_behind", waiting=left)
             self._told(total - left, total)
             worked = False

@@ -2,13 +2,16 @@
 
 import json
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
+import typer
 from sqlalchemy import event, func, select
 from sqlalchemy.exc import OperationalError
 
+from repo_service.commands.importing import conclude
 from repo_service.context import Context
 from repo_service.errors import Forbidden, NotFound
 from repo_service.models import Audit, Counter, Decision, Outbox, Resource
@@ -16,6 +19,7 @@ from repo_service.policy import ANONYMOUS, OPERATOR, Actor
 from repo_service.services import curation, exchange, indexing
 from repo_service.services.deposits import institution_named
 from repo_service.services.exchange import Imported
+from search import elastic
 from tests import support
 
 UPLOADER = frozenset({"uploader"})
@@ -125,6 +129,27 @@ def test_a_batch_that_lost_a_race_is_taken_once_more(
 
     monkeypatch.setattr(exchange, "_in_one_transaction", first_lost)
     assert counts(take(ctx, tmp_path, [{"id": "a", "title": "围棋"}])) == (1, 0, 0, 0)
+
+
+def test_all_goes_in_while_the_engine_is_away_and_the_end_says_so(
+    ctx: Context, tmp_path: Path, capsysbinary: pytest.CaptureFixture[bytes]
+) -> None:
+    """An import stopped in its middle, at the first time that it looked after the index."""
+    away = replace(ctx, index=elastic.connect("http://127.0.0.1:9/away"))  # where nothing ever listens
+    path = tmp_path / "rows.csv"
+    path.write_text("id,title\n" + "".join(f"{n},茶艺{n}\n" for n in range(6_000)), encoding="utf-8")
+    result = exchange.import_file(away, OPERATOR, path, "csv", "xuexiao", publish=True, patience=0.1)
+    assert (counts(result), result.index_behind) == ((6_000, 0, 0, 0), 6_000)
+    assert count(ctx, Resource, Resource.state == "published") == 6_000
+    with pytest.raises(typer.Exit) as ended:
+        conclude(result, as_json=True)
+    said = capsysbinary.readouterr()
+    told = json.loads(said.out)
+    assert (ended.value.exit_code, told["created"], told["index_behind"]) == (1, 6_000, 6_000)
+    assert b"[index_behind]" in said.err
+    again = exchange.import_file(ctx, OPERATOR, path, "csv", "xuexiao", publish=True)
+    assert (counts(again), again.index_behind) == ((0, 0, 6_000, 0), 0)
+    assert indexing.search(ctx, ANONYMOUS, indexing.SearchRequest(q="茶艺")).total == 6_000
 
 
 def test_the_same_again_changes_nothing(ctx: Context, tmp_path: Path) -> None:
