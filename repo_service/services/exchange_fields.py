@@ -20,6 +20,8 @@ _NEVER_EMPTY = frozenset(
 _CONTROLS = dict.fromkeys(code for code in (*range(0x20), 0x7F) if chr(code) not in "\t\n\r")
 _YES = frozenset({"true", "1", "yes", "y", "是"})
 _NO = frozenset({"false", "0", "no", "n", "否", ""})
+_YEAR = re.compile(r"([0-9]{1,4})(?:\.0+)?")
+LARGEST_EXACT = 2**53  # of numbers with a point; beyond, neighbours are the same one
 LONGEST_BEGINNING = 40  # characters
 _SENTENCE_END = re.compile(r"[。！？!?]")
 _BETWEEN = re.compile(r"[,，;；、\n]+")
@@ -93,7 +95,9 @@ def _plain(name: str, value: Any) -> Any:
         return parts
     if isinstance(value, bool):
         return value
-    if isinstance(value, int | float) and name in ("external_id", "title"):
+    if name == "external_id" and isinstance(value, float):
+        return _whole(value)
+    if name in ("external_id", "title") and isinstance(value, int | float):
         return str(value)
     if name in _FLAGS and isinstance(value, str | int):
         word = str(value).strip().lower()
@@ -112,12 +116,23 @@ def _beginning(named: Mapping[str, Any]) -> str:
     return sentence if len(sentence) <= LONGEST_BEGINNING else f"{sentence[:LONGEST_BEGINNING]}…"
 
 
+def _whole(value: float) -> str:
+    """A number that programs which know no whole ones wrote: 1.0 is the id 1. Raises BadRow for what was rounded."""
+    if not value.is_integer() or abs(value) >= LARGEST_EXACT:
+        raise BadRow("bad_value", f"id: {value!r}"[:200])
+    return str(int(value))
+
+
 def _year(value: Any) -> Any:
-    word = str(value).strip() if isinstance(value, str | int) else ""
-    if not word.isascii() or not word.isdigit() or len(word) > 4:
-        return value if word else None
-    year = int(word)
-    return year + REPUBLIC if SHORTEST_YEAR <= year <= LONGEST_YEAR else year
+    """A year as offices write it; 2020.0 is what tables become where a year is missing. Anything else as it is."""
+    if isinstance(value, str):
+        said = _YEAR.fullmatch(value.strip())
+        value = int(said[1]) if said else value.strip() or None
+    elif isinstance(value, float) and value.is_integer():
+        value = int(value)
+    if not isinstance(value, int):
+        return value
+    return value + REPUBLIC if SHORTEST_YEAR <= value <= LONGEST_YEAR else value
 
 
 def _bad(error: ValidationError) -> BadRow:

@@ -209,3 +209,40 @@ def test_values_are_read_as_offices_write_them() -> None:
         "keywords": ["茶"],
     }
     assert ignored == {"评价"}
+
+
+@pytest.mark.parametrize("written", [2020, 2020.0, "2020", " 2020.0 ", "2020.00", 109, 109.0, "109"])
+def test_a_year_may_be_written_as_tables_write_it(written: object) -> None:
+    assert record_of(Row(1, {"id": "1", "title": "茶", "year": written}), set())["year"] == 2020
+
+
+@pytest.mark.parametrize(
+    "written", [[2020], {"year": 2020}, [], {}, 2020.5, True, False, "2020.5", "二〇二〇", 0, 1e300]
+)
+def test_what_is_no_year_is_told_of_and_empties_none(written: object) -> None:
+    assert taken(Row(1, {"id": "1", "title": "茶", "year": written}), set())[1] == "bad_value"
+
+
+@pytest.mark.parametrize("blank", ["", " ", None])
+def test_a_blank_year_is_none(blank: object) -> None:
+    assert record_of(Row(1, {"id": "1", "title": "茶", "year": blank}), set())["year"] is None
+
+
+def test_an_id_is_the_same_with_a_point_and_without(tmp_path: Path) -> None:
+    """Two ids beyond what a number with a point can tell apart would be one record."""
+    lines = [
+        b"1",
+        b"1.0",
+        b'"1"',
+        b"9007199254740993",
+        b"123456789012345678901",
+        b"1.5",
+        b"9007199254740992.0",
+        b"true",
+    ]
+    found = rows(tmp_path, b"\n".join(b'{"id":%s,"title":"a"}' % line for line in lines))
+    records = [taken(row, set()) for row in found]
+    assert [record.get("external_id", code) for record, code in records] == [
+        *("1", "1", "1", "9007199254740993"),
+        *["bad_value"] * 4,
+    ]
