@@ -6,10 +6,12 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import IO
 
-from ingest.encoding import detect, likeliest
+from ingest.encoding import likeliest
+from repo_service.services.exchange_row import NAMES
 
 OF_OFFICES = ("utf-8", "gb18030", "cp950", "big5hkscs", "cp1252")
-HEAD = 4096  # bytes, in which UTF-16 without a mark has its NULs
+HEAD = 4096  # bytes
+TITLES = ("title", *(name for name, field in NAMES.items() if field == "title"))  # a column that every file names
 LOOKED_AT = 2**20  # bytes read at once
 WEIGHED = 48 * 1024  # bytes of lines that are not ASCII
 ENOUGH = 30  # characters, by which GB 18030 and Big5 surely look broken when read as UTF-8
@@ -29,8 +31,9 @@ def encoding_of(path: Path) -> str:
         head = file.read(HEAD)
         if head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
             return "utf-16"
-        if b"\0" in head and (wide := detect(head)).startswith(("utf-16", "utf-32")):
-            return wide
+        for unmarked in ("utf-16-le", "utf-16-be"):
+            if b"\0" in head and any(name.encode(unmarked) in head for name in TITLES):
+                return unmarked
         file.seek(0)
         if head.startswith(codecs.BOM_UTF8) or _is_utf8(file):
             return "utf-8-sig"

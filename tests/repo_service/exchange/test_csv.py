@@ -107,6 +107,12 @@ def test_old_encodings_are_told_apart_by_what_they_say(tmp_path: Path, encoding:
     assert [list(row.fields.values()) for row in late[-3:]] == written
 
 
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-16-be", "gb18030"])
+def test_chinese_headings_are_read_in_any_encoding(tmp_path: Path, encoding: str) -> None:
+    [row] = rows(tmp_path, "编号,标题\nk1,数据库\n".encode(encoding))
+    assert row.fields == {"编号": "k1", "标题": "数据库"}
+
+
 def test_rows_of_another_encoding_than_the_file_are_told_of(tmp_path: Path) -> None:
     """A row of UTF-8 in GB 18030 is something there too, and so is much of Big5: rubbish, some of it in private use."""
     old = "".join(f"{n},数据库系统{n},嫁接技术与果树修剪\n" for n in range(9)).encode("gb18030")
