@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from datetime import datetime
 
 from sqlalchemy import func, select
@@ -17,6 +17,7 @@ AT_ONCE = 5_000  # records of one commit of the index
 ROLE_SECONDS = 60.0
 LOOK_SECONDS = 0.2  # between two looks whether another process has indexed it all
 AWAY_SECONDS = 30.0  # that an engine which was away is not asked again while there is other work
+RETRY_SECONDS = 5.0  # between two tries whether it is back, when there is none: each of them fills the log
 STALLED_SECONDS = 120.0  # without any progress, until waiting is given up
 
 Told = Callable[[int, int], None]  # done, total
@@ -65,11 +66,13 @@ class Following:
             if time.monotonic() - moved > patience:
                 raise Unavailable(code="index_behind", waiting=left)
             self._told(total - left, total)
-            worked = False
-            with suppress(SearchUnavailable):
-                worked = self._mine() and indexing.drain(self._ctx, AT_ONCE) > 0
-            if not worked:
-                time.sleep(LOOK_SECONDS)
+            pause = LOOK_SECONDS
+            try:
+                if self._mine() and indexing.drain(self._ctx, AT_ONCE):
+                    continue
+            except SearchUnavailable:
+                pause = min(RETRY_SECONDS, patience)
+            time.sleep(pause)
 
     def _mine(self) -> bool:
         """Take the role where it is free, and keep it while it is ours."""
