@@ -3,13 +3,15 @@
 import csv
 import io
 import re
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 from repo_service.errors import Invalid
 from repo_service.services.exchange_encoding import encoding_of, misread_in
-from repo_service.services.exchange_row import NAMES, Report, Row, skip_line
+from repo_service.services.exchange_fields import KNOWN
+from repo_service.services.exchange_row import LISTS, NAMES, Report, Row, skip_line
 
 LONGEST_CELL = 1_000_000  # characters
 LONGEST_RECORD = 4_000_000  # characters of a row, however many lines it has
@@ -48,13 +50,30 @@ def _heading(lines: "_Lines") -> tuple[str, list[str]]:
     enough, columns, delimiter, names = max(found, key=lambda one: one[:2])
     if not enough or columns > MOST_COLUMNS:
         raise Invalid(", ".join(names)[:200], code="import_columns")
+    twice = [name for name in _twice(names) if (field := NAMES.get(name, name)) in KNOWN and field not in LISTS]
+    if twice:
+        raise Invalid(f"2 × {', '.join(twice)}"[:200], code="import_columns")
     lines.begin_record()
     next(csv.reader(lines, delimiter=delimiter, strict=True))
     return delimiter, names
 
 
+def _twice(names: Sequence[str]) -> list[str]:
+    return [name for name, columns in Counter(names).items() if name and columns > 1]
+
+
+def _fields(names: Sequence[str], cells: Sequence[str]) -> dict[str, Any]:
+    """What the cells say where a name has more than one column: all of it, as a list of lines."""
+    fields: dict[str, Any] = {}
+    for name, cell in zip(names, cells, strict=False):
+        if name:
+            fields[name] = f"{fields[name]}\n{cell}" if name in fields else cell
+    return fields
+
+
 def _rows(lines: "_Lines", delimiter: str, names: Sequence[str], misread: Callable[[str], bool]) -> Iterator[Row]:
     reader = csv.reader(lines, delimiter=delimiter, strict=True)
+    repeated = bool(_twice(names))
     doubtful = False  # after a row that cannot be read: the rest of its text must not become records
     while True:
         line = lines.begin_record()
@@ -79,7 +98,8 @@ def _rows(lines: "_Lines", delimiter: str, names: Sequence[str], misread: Callab
         elif misread("\n".join(cells)):
             yield Row(line, {}, "bad_encoding")
         else:
-            yield Row(line, {name: cell for name, cell in zip(names, cells, strict=False) if name})
+            named = zip(names, cells, strict=False)
+            yield Row(line, _fields(names, cells) if repeated else {name: cell for name, cell in named if name})
 
 
 def _sure(record: Sequence[str], delimiter: str) -> int:

@@ -7,10 +7,9 @@ from typing import Any
 from pydantic import Field, ValidationError
 
 from repo_service.services.drafts import Line, ResourceChanges, Title
-from repo_service.services.exchange_row import NAMES, Row
+from repo_service.services.exchange_row import LISTS, NAMES, Row
 
 SHORTEST_YEAR, LONGEST_YEAR, REPUBLIC = 1, 200, 1911  # 民國 years, as catalogues of Taiwan have them
-_LISTS = frozenset({"kinds", "subjects", "keywords", "creators"})
 _FLAGS = frozenset({"degree", "vocational"})
 _LINES = frozenset({"external_id", "title", "language", "licence", "level"})
 _TEXTS = frozenset({"description", "text"})
@@ -25,6 +24,8 @@ LARGEST_EXACT = 2**53  # of numbers with a point; beyond, neighbours are the sam
 LONGEST_BEGINNING = 40  # characters
 _SENTENCE_END = re.compile(r"[。！？!?]")
 _BETWEEN = re.compile(r"[,，;；、\n]+")
+_NAMES_APART = re.compile(r"[;；、]+")
+_SEMICOLON = re.compile(r"[;；]")
 
 
 class ImportedRecord(ResourceChanges):
@@ -47,7 +48,7 @@ class BadRow(Exception):
 
 
 def record_of(row: Row, ignored: set[str]) -> dict[str, Any]:
-    """The fields that a row names, checked; names that mean nothing here go to ``ignored``. Raises BadRow.
+    """The fields that a row names, checked; names that are not used here go to ``ignored``. Raises BadRow.
 
     A blank empties a field; where being empty is no value, as of a licence, it says nothing.
     """
@@ -56,9 +57,8 @@ def record_of(row: Row, ignored: set[str]) -> dict[str, Any]:
     named: dict[str, Any] = {}
     for name, value in row.fields.items():
         known = NAMES.get(name, name)
-        if known in KNOWN:
-            if known not in named or name == known:  # the API's own name wins over another one
-                named[known] = _plain(known, value)
+        if known in KNOWN and (known not in named or name == known):  # the API's own name wins over another one
+            named[known] = _plain(known, value)
         elif len(ignored) < 1000:
             ignored.add(name[:80])
     if named.get("title") == "":
@@ -88,8 +88,8 @@ def _validated(given: dict[str, Any]) -> ImportedRecord:
 
 def _plain(name: str, value: Any) -> Any:
     """A value in the form that the rules expect; CSV knows only text."""
-    if name in _LISTS:
-        parts = _BETWEEN.split(value) if isinstance(value, str) else value
+    if name in LISTS:
+        parts = _split(name, value) if isinstance(value, str) else value
         if isinstance(parts, list) and all(isinstance(part, str) for part in parts):
             return [plain for part in parts if (plain := " ".join(part.split()))]
         return parts
@@ -106,6 +106,14 @@ def _plain(name: str, value: Any) -> Any:
         plain = " ".join(value.split())
         return plain if plain or name in ("external_id", "title") else None
     return _year(value) if name == "year" else value
+
+
+def _split(name: str, text: str) -> list[str]:
+    """The parts of a list; commas do not part names that semicolons part: ``Smith, John; Doe, Ann``."""
+    if name != "creators":
+        return _BETWEEN.split(text)
+    lines = text.split("\n")
+    return [part for line in lines for part in (_NAMES_APART if _SEMICOLON.search(line) else _BETWEEN).split(line)]
 
 
 def _beginning(named: Mapping[str, Any]) -> str:

@@ -7,6 +7,7 @@ from typing import IO, Any
 Report = Callable[[int], None]  # bytes read so far
 
 LONGEST_LINE = 16 * 2**20  # bytes; a record with 1,000,000 characters of text fits, escaped too
+LISTS = frozenset({"kinds", "subjects", "keywords", "creators"})
 # other names of fields → those of the API
 NAMES: Mapping[str, str] = {
     "id": "external_id",

@@ -126,7 +126,9 @@ IMPORT = {
     "too_many_cells": N_("This row has more cells than there are columns. It was left out; the others go on."),
     "bad_encoding": N_("This row holds bytes that are no characters. Save the file as UTF-8 and import it again."),
     "duplicate_id": N_("This number stands in the file before. The first one counts; this row was left out."),
-    "import_columns": N_("The first line must name the columns, `id` and `title` among them. Nothing was changed."),
+    "import_columns": N_(
+        "The first line must name the columns, each once, `id` and `title` among them. Nothing was changed."
+    ),
     "index_behind": N_("All records are in the catalogue, but the index does not follow. Search finds them later."),
 }
 INGEST = {

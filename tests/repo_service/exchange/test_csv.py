@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from repo_service.errors import Invalid
 from repo_service.services import exchange_csv
+from repo_service.services.exchange_fields import record_of
 from repo_service.services.exchange_row import Row
 from repo_service.services.exchange_rows import read
 
@@ -122,3 +123,33 @@ def test_rows_of_another_encoding_than_the_file_are_told_of(tmp_path: Path) -> N
 
 def test_private_use_in_utf8_is_what_a_word_processor_wrote(tmp_path: Path) -> None:
     assert outcome(rows(tmp_path, "id,title,text\n1,茶,\uf0b7 一\n")) == {2: "1"}
+
+
+def test_columns_of_a_list_may_come_twice_and_no_others(tmp_path: Path) -> None:
+    content = "编号,标题,作者,作者,备注,备注,作者\n1,茶,张三,李四；王五,x,y,\n2,酒,,赵六\n"
+    ignored: set[str] = set()
+    found = [record_of(row, ignored) for row in rows(tmp_path, content)]
+    assert [record["creators"] for record in found] == [["张三", "李四", "王五"], ["赵六"]]
+    assert ignored == {"备注"}
+    with pytest.raises(Invalid) as refused:
+        rows(tmp_path, "编号,标题,标题\n1,茶,酒\n")
+    assert (refused.value.stable_code, refused.value.detail) == ("import_columns", "2 × 标题")
+
+
+def test_of_two_names_of_a_field_the_one_that_is_not_used_is_said(tmp_path: Path) -> None:
+    ignored: set[str] = set()
+    [row] = rows(tmp_path, "编号,标题,作者,主讲\n1,茶,张三,李四\n")
+    assert (record_of(row, ignored)["creators"], ignored) == (["张三"], {"主讲"})
+
+
+@pytest.mark.parametrize(
+    ("written", "names"),
+    [
+        ("Smith, John; Doe, Ann", ["Smith, John", "Doe, Ann"]),
+        ("张三, 李四，王五", ["张三", "李四", "王五"]),
+        ("张三、李四；Doe, Ann", ["张三", "李四", "Doe, Ann"]),
+        ("Smith, John;\r\n张三,李四", ["Smith, John", "张三", "李四"]),
+    ],
+)
+def test_semicolons_part_names_that_hold_commas(written: str, names: list[str]) -> None:
+    assert record_of(Row(1, {"id": "1", "title": "x", "creators": written}), set())["creators"] == names
