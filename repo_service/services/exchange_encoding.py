@@ -16,7 +16,8 @@ LOOKED_AT = 2**20  # bytes read at once
 WEIGHED = 48 * 1024  # bytes of lines that are not ASCII
 ENOUGH = 30  # characters, by which GB 18030 and Big5 surely look broken when read as UTF-8
 REPLACED = "\ufffd"
-_FOREIGN = re.compile("[^\x00-\x7f\ufffd]")
+BEGINNING = 60  # characters of a row, by which hardly any is UTF-8 that is not
+_NOT_ASCII = bytes(range(0x80, 0x100))
 _WIDE = re.compile("[\u0800-\U0010ffff]")
 # What no office writes, and what a wrong table of characters makes of others: private use, and what is none at all.
 _NO_CHARACTER = re.compile("[\ue000-\uf8ff\ufffd\U000f0000-\U0010ffff]")
@@ -55,6 +56,7 @@ def misread_in(encoding: str) -> Callable[[str], bool]:
 def _was_utf8(text: str, encoding: str) -> bool:
     """Whether the bytes of a row are UTF-8 that happens to be something in the old encoding of the file, too."""
     try:
+        codecs.utf_8_decode(text[:BEGINNING].encode(encoding))  # which may end within a character
         return bool(_WIDE.search(text.encode(encoding).decode()))
     except UnicodeError:
         return False
@@ -74,12 +76,12 @@ def _is_utf8(file: IO[bytes]) -> bool:
 def _read_as_utf8(file: IO[bytes]) -> tuple[int, int]:
     """How many places are broken, and how many characters beyond ASCII are whole."""
     decoder = codecs.getincrementaldecoder("utf-8")("replace")
-    broken = whole = 0
+    broken = beyond = 0
     while part := file.read(LOOKED_AT):
         text = decoder.decode(part)
         broken += text.count(REPLACED)
-        whole += len(text) - len(_FOREIGN.sub("", text))
-    return broken + len(decoder.decode(b"", final=True)), whole
+        beyond += len(text) - len(part.translate(None, _NOT_ASCII))
+    return broken + len(decoder.decode(b"", final=True)), beyond - broken
 
 
 def _foreign_lines(file: IO[bytes]) -> bytes:
