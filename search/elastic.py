@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 
 from search import elastic_address, elastic_query, elastic_schema, elastic_search
 from search.asking import INCOMPLETE, LIVE
-from search.elastic_client import Client, Gone, Item
+from search.elastic_client import CONFLICT, Client, Gone, Item
 from search.elastic_generations import Generation, Generations
 from search.elastic_query import Body
 from search.elastic_schema import Laid
@@ -17,7 +17,6 @@ from search.model import Answer, Document, Health, Query, Rejected, Suggestion, 
 
 LOOKS = 5  # at the cluster, while generations change under a request
 REBUILD_BATCH = 500
-CONFLICT = 409
 _Result = TypeVar("_Result")
 
 

@@ -19,6 +19,7 @@ BULK_BYTES = 8_000_000
 BULK_ITEMS = 2_000
 BUSY = 429
 TOO_LARGE = 413
+CONFLICT = 409
 PATIENCE = 9  # tries while the cluster is busy; about 20 seconds
 LONGEST_PAUSE = 5.0
 SCAN_PAGE = 5_000
@@ -55,7 +56,7 @@ class Item:
 
 @dataclass(frozen=True, slots=True)
 class Refused:
-    """Why an item is not in: the status, and the cluster's words."""
+    """Why an item is not in, which is its own fault: the status, and the cluster's words."""
 
     status: int
     reason: str
@@ -108,7 +109,7 @@ class Client:
     def bulk(self, items: Sequence[Item], *, refresh: bool = False) -> dict[str, Refused]:
         """Write items, durable on return, and visible when asked for; those that were refused, by id.
 
-        A cluster that is busy is given time and smaller requests.
+        A cluster that is busy is given time and smaller requests. One that takes nothing at the moment refuses none.
         """
         refused: dict[str, Refused] = {}
         waiting, most, room = list(items), BULK_ITEMS, BULK_BYTES
@@ -143,9 +144,7 @@ class Client:
         for outcome in answer.get("items", ()):
             said = next(iter(outcome.values()))
             if "error" in said:
-                if said["status"] == 404:
-                    raise Gone(said["error"].get("reason", ""))
-                refused[said["_id"]] = _refused(said["status"], said["error"].get("reason", ""))
+                refused[said["_id"]] = _item_refused(said["status"], said["error"])
         return refused
 
     def held(self, index: str, ids: Sequence[str]) -> dict[str, Mapping[str, Any]]:
@@ -253,6 +252,19 @@ def _refused(status: int, reason: str) -> Refused:
     """A cluster calls itself busy also when a request alone is more than it ever takes at once."""
     full = _FULL.search(reason)
     return Refused(TOO_LARGE if full and int(full[1]) > int(full[2]) else status, reason)
+
+
+_CONTENT = ("document_parsing_exception", "illegal_argument_exception", "mapper_parsing_exception")
+
+
+def _item_refused(status: int, error: Mapping[str, Any]) -> Refused:
+    """What is not known to be the item's fault is the cluster's: a block, a closed index, a shard that is away."""
+    kind, reason = error.get("type", ""), error.get("reason", "")
+    if status == 404:
+        raise Gone(reason)
+    if status in (BUSY, TOO_LARGE, CONFLICT) or (status == 400 and kind in _CONTENT):
+        return _refused(status, reason)
+    raise _Status(status, f"cannot write: {status} {kind}: {reason}")
 
 
 class _Status(SearchUnavailable):

@@ -7,13 +7,12 @@ from typing import Any, TypeVar
 import orjson
 
 from search.elastic_address import Address
-from search.elastic_client import Client, Gone, Item, Refused
+from search.elastic_client import CONFLICT, Client, Gone, Item, Refused
 from search.elastic_query import Body
 from search.errors import SearchUnavailable
 from search.semantic import FIRST, Text, Vector
 
 CANDIDATES = 200  # that each shard looks at for the nearest ones
-CONFLICT = 409
 _Result = TypeVar("_Result")
 
 

@@ -1,0 +1,79 @@
+"""What happens to a cluster under our hands: blocks, closed and lost indexes, copies, others who rebuild; all real."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import pytest
+
+from search import elastic_address
+from search.elastic import REBUILD_BATCH, ElasticIndex
+from search.elastic_client import Client
+from search.elastic_generations import Generation, Generations
+from search.errors import SearchUnavailable
+from search.model import Document, Passage, Query
+
+pytestmark = pytest.mark.xdist_group("servers")
+
+
+def lectures(many: int, rev: int = 1) -> list[Document]:
+    """Lectures whose movements are told in their passages."""
+    cue = (Passage("cue", "cue", "云手的动作要领"),)
+    return [Document(f"{number:04}", rev, f"太极拳第{number}讲", passages=cue) for number in range(many)]
+
+
+@dataclass
+class Cluster:
+    """An index with thirty lectures, and another hand on its cluster."""
+
+    index: ElasticIndex
+    client: Client
+    generations: Generations
+    prefix: str
+
+    @property
+    def live(self) -> Generation:
+        """The generation that answers."""
+        found = self.generations.live()
+        assert found is not None
+        return found
+
+    def block(self, one: Generation, blocked: bool = True) -> None:
+        """Take no writes, as an operator may say, or a node whose disk is full."""
+        self.client.set(one.indexes, {"blocks.write": blocked})
+
+
+@pytest.fixture
+def cluster(new_prefix: Callable[[], str]) -> Iterator[Cluster]:
+    """Filled and live."""
+    address = elastic_address.parse(new_prefix())
+    index, client = ElasticIndex(address), Client(address)
+    assert index.rebuild(lectures(30)) == []
+    yield Cluster(index, client, Generations(client, address.prefix, 1), address.prefix)
+    index.close()
+    client.close()
+
+
+def test_an_index_that_takes_no_writes_refuses_no_document(cluster: Cluster) -> None:
+    cluster.block(cluster.live)
+    with pytest.raises(SearchUnavailable, match="write"):
+        cluster.index.write(lectures(2, rev=2))
+    cluster.block(cluster.live, False)
+    assert cluster.index.write(lectures(2, rev=2)) == []
+    assert [rev for _, rev in cluster.index.scan()][:3] == [2, 2, 1]
+
+
+def test_no_rebuild_switches_to_an_index_that_took_only_some(cluster: Cluster) -> None:
+    before = cluster.live.name
+
+    def blocked_for_a_while() -> Iterator[Document]:
+        """A catalogue, while the new generation takes nothing for one batch."""
+        for number, lecture in enumerate(lectures(3 * REBUILD_BATCH, rev=2)):
+            if number in (REBUILD_BATCH, 2 * REBUILD_BATCH):
+                for one in cluster.generations.all():
+                    cluster.block(one, number == REBUILD_BATCH and not one.live)
+            yield lecture
+
+    with pytest.raises(SearchUnavailable):
+        cluster.index.rebuild(blocked_for_a_while())
+    assert cluster.live.name == before
+    assert cluster.index.search(Query("云手")).total == 30
