@@ -28,8 +28,8 @@ def connect(url: str) -> "ElasticIndex":
 class ElasticIndex:
     """Documents and passages in two indexes behind aliases; `search.elastic_generations` tells which.
 
-    A generation whose schema is older is replaced by a new empty one at the next write; `health` then says so until a
-    rebuild has filled it. One of a newer schema is left alone.
+    A generation whose schema is older, or that lost one of its indexes, is replaced by a new empty one at the next
+    write; `health` then says so until a rebuild has filled it. One of a newer schema is left alone.
     """
 
     def __init__(self, address: elastic_address.Address) -> None:
@@ -108,7 +108,8 @@ class ElasticIndex:
         generation = self._live()
         if generation is None:
             return Health(True, 0, "", "there is no index yet", must_fill=True)
-        (answer,) = self._asker(generation)([("resources", elastic_query.counted(LIVE))])
+        doors = ("resources", elastic_query.counted(LIVE)), ("passages", elastic_query.NOTHING)
+        answer, _ = self._asker(generation)(doors)
         count, complete = answer["hits"]["total"]["value"], generation.complete
         return Health(True, count, generation.name, "" if complete else "not yet filled", must_fill=not complete)
 
@@ -169,21 +170,21 @@ class ElasticIndex:
         generation = self._seen or self._generations.live()
         if generation is not None:
             _must_not_be_newer(generation)
-            if not generation.readable:
-                raise SearchBroken(f"the index has schema {generation.version}, not {elastic_schema.VERSION}")
+            if generation.flaw:
+                raise SearchBroken(generation.flaw)
         self._seen = generation
         return generation
 
     def _writable(self) -> list[Generation]:
-        """The live generation, made when there is none that can be read, and those that are being filled."""
+        """The live generation, made when there is none that is sound, and those that are being filled."""
         found = self._generations.all()
         live = next((one for one in found if one.live), None)
         if live is None:
             return [self._generations.first(), *found]
         _must_not_be_newer(live)
-        if not live.readable:
+        if live.flaw:
             return [self._generations.replace()]
-        return [live, *(one for one in found if not one.live and one.readable)]
+        return [live, *(one for one in found if not one.live and not one.flaw)]
 
     def _apply(self, to: Generation, changes: Sequence[Laid], *, visible: bool) -> list[Rejected]:
         """Write what is not older than what is held: passages, then documents; then drop passages that are left over.

@@ -189,10 +189,11 @@ class Client:
             with suppress(Gone, SearchUnavailable), _our_errors("cannot end a scan"):
                 self._client.close_point_in_time(id=moment)  # else it ends by itself
 
-    def indexes(self, pattern: str) -> Mapping[str, Mapping[str, Any]]:
-        """Aliases and mappings of the indexes of this pattern."""
+    def indexes(self, patterns: Sequence[str]) -> Mapping[str, Mapping[str, Any]]:
+        """Aliases and mappings of the indexes of these patterns; a closed one is not lost, so it is among them."""
+        wanted: dict[str, Any] = {"features": ["aliases", "mappings"], "expand_wildcards": ["open", "closed"]}
         with _our_errors("cannot list the indexes"):
-            return dict(self._client.indices.get(index=pattern, features=["aliases", "mappings"]))
+            return dict(self._client.indices.get(index=list(patterns), **wanted))
 
     def create(self, index: str, settings: Body, mappings: Body, aliases: Sequence[str]) -> bool:
         """Make an index; whether it was not there yet."""

@@ -9,8 +9,10 @@ one live generation, and whoever still knows the old one finds its door closed a
 """
 
 import time
+from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Any
 
 from search import elastic_schema
 from search.elastic_client import Client, Gone
@@ -21,13 +23,14 @@ _FIRST = "g0"  # of a new prefix; the same for all who make it at once, so that 
 
 @dataclass(frozen=True, slots=True)
 class Generation:
-    """One generation. ``live``: it answers; others are being filled."""
+    """One generation. ``live``: it answers; others are being filled. ``whole``: both its doors are open."""
 
     prefix: str
     name: str
     live: bool = False
     version: int = elastic_schema.VERSION
     complete: bool = False
+    whole: bool = True
 
     @property
     def resources(self) -> str:
@@ -45,9 +48,11 @@ class Generation:
         return f"{self.prefix}-resources-{self.name}", f"{self.prefix}-passages-{self.name}"
 
     @property
-    def readable(self) -> bool:
-        """Whether this programme understands it."""
-        return self.version == elastic_schema.VERSION
+    def flaw(self) -> str:
+        """Why it has to be filled anew; empty when nothing is wrong with it."""
+        if self.version != elastic_schema.VERSION:
+            return f"the index has schema {self.version}, not {elastic_schema.VERSION}"
+        return "" if self.whole else "the index has lost its passages"
 
 
 class Generations:
@@ -59,15 +64,21 @@ class Generations:
         self._shards = shards
 
     def all(self) -> list[Generation]:
-        """Those that have a door, the live one first."""
-        stem = f"{self._prefix}-resources-"
+        """Those whose documents have a door, the live one first."""
+        return self._read(self._indexes())
+
+    def _indexes(self) -> Mapping[str, Mapping[str, Any]]:
+        """Every index of the prefix as the cluster describes it, with a door or without."""
         try:
-            found = self._client.indexes(f"{stem}g*")
+            return self._client.indexes([f"{self._prefix}-{part}-g*" for part in ("resources", "passages")])
         except Gone:
-            return []
+            return {}
+
+    def _read(self, found: Mapping[str, Mapping[str, Any]]) -> list[Generation]:
         generations: list[Generation] = []
-        for index, about in found.items():
-            aliases, meta = about.get("aliases", {}), about.get("mappings", {}).get("_meta", {})
+        stem = f"{self._prefix}-resources-"
+        for index in (name for name in found if name.startswith(stem)):
+            aliases, meta = found[index].get("aliases", {}), found[index].get("mappings", {}).get("_meta", {})
             one = Generation(
                 self._prefix,
                 index.removeprefix(stem),
@@ -76,7 +87,8 @@ class Generations:
                 complete=bool(meta.get("complete")),
             )
             if one.resources in aliases:
-                generations.append(one)
+                passages = found.get(one.indexes[1], {}).get("aliases", {})
+                generations.append(replace(one, whole=one.passages in passages))
         return sorted(generations, key=lambda one: (not one.live, one.name))
 
     def live(self) -> Generation | None:
@@ -90,7 +102,8 @@ class Generations:
         live = [one for one in self.all() if one.live]
         if len(live) > 1:
             self.give_up(made)  # somebody filled one meanwhile
-        return self.live() or self.replace()
+        there = self.live()
+        return there if there and there.whole else self.replace()
 
     def replace(self) -> Generation:
         """An empty live generation in the place of one that cannot be read."""
@@ -111,12 +124,13 @@ class Generations:
     def switch(self, new: Generation) -> None:
         """Make a generation the live one, in one step, and drop the others."""
         resources, passages = new.indexes
-        old = [one for one in self.all() if one.name != new.name]
+        found = self._indexes()
+        old = [one for one in self._read(found) if one.name != new.name]
         self._client.alias(
             [
                 {"add": {"index": resources, "alias": f"{self._prefix}-resources"}},
                 {"add": {"index": passages, "alias": f"{self._prefix}-passages"}},
-                *(action for one in old for action in _closing(one)),
+                *(action for one in old for action in _closing(one) if action["remove"]["index"] in found),
             ]
         )
         self._client.drop([index for one in old for index in one.indexes])
@@ -142,11 +156,9 @@ class Generations:
 
     def _sweep(self) -> None:
         """Drop indexes that have no door: of generations that were given up when the cluster was away."""
-        with_door = {index for one in self.all() for index in one.indexes}
-        for part in ("resources", "passages"):
-            with suppress(Gone):
-                found = self._client.indexes(f"{self._prefix}-{part}-g*")
-                self._client.drop([index for index in found if index not in with_door and _settled(index)])
+        found = self._indexes()
+        with_door = {index for one in self._read(found) for index in one.indexes}
+        self._client.drop([index for index in found if index not in with_door and _settled(index)])
 
 
 def _settled(index: str) -> bool:

@@ -78,6 +78,9 @@ def counted(clause: Clause, facets: Iterable[str] = ()) -> Body:
     }
 
 
+NOTHING: Body = {"size": 0, "track_total_hits": False}  # whether there is an answer at all
+
+
 def score(query: Body) -> Body:
     """What a query of one document is worth: that of the hit, when there is one."""
     return {"query": query, "size": 1, "_source": False, "track_total_hits": False}

@@ -1,5 +1,6 @@
 """What happens to a cluster under our hands: blocks, closed and lost indexes, copies, others who rebuild; all real."""
 
+import urllib.request
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
@@ -29,6 +30,7 @@ class Cluster:
     client: Client
     generations: Generations
     prefix: str
+    url: str
 
     @property
     def live(self) -> Generation:
@@ -36,6 +38,11 @@ class Cluster:
         found = self.generations.live()
         assert found is not None
         return found
+
+    def close(self, index: str, again: bool = False) -> None:
+        """As an operator closes an index, and opens it ``again``."""
+        address = f"{self.url}/{index}/{'_open' if again else '_close'}"
+        urllib.request.urlopen(urllib.request.Request(address, method="POST"), timeout=30).close()
 
     def block(self, one: Generation, blocked: bool = True) -> None:
         """Take no writes, as an operator may say, or a node whose disk is full."""
@@ -48,7 +55,7 @@ def cluster(new_prefix: Callable[[], str]) -> Iterator[Cluster]:
     address = elastic_address.parse(new_prefix())
     index, client = ElasticIndex(address), Client(address)
     assert index.rebuild(lectures(30)) == []
-    yield Cluster(index, client, Generations(client, address.prefix, 1), address.prefix)
+    yield Cluster(index, client, Generations(client, address.prefix, 1), address.prefix, address.nodes[0])
     index.close()
     client.close()
 
@@ -76,4 +83,50 @@ def test_no_rebuild_switches_to_an_index_that_took_only_some(cluster: Cluster) -
     with pytest.raises(SearchUnavailable):
         cluster.index.rebuild(blocked_for_a_while())
     assert cluster.live.name == before
+    assert cluster.index.search(Query("云手")).total == 30
+
+
+@pytest.mark.parametrize("lost", ["index", "door"])
+@pytest.mark.parametrize("part", ["resources", "passages"])
+def test_a_part_that_is_lost_is_noticed_and_filled_anew(cluster: Cluster, part: str, lost: str) -> None:
+    live = cluster.live
+    number = ("resources", "passages").index(part)
+    if lost == "index":
+        cluster.client.drop([live.indexes[number]])
+    else:
+        door = (live.resources, live.passages)[number]
+        cluster.client.alias([{"remove": {"index": live.indexes[number], "alias": door}}])
+    with pytest.raises(SearchUnavailable):
+        cluster.index.search(Query("云手"))
+    assert cluster.index.health().must_fill
+    assert cluster.index.rebuild(lectures(30)) == []
+    health = cluster.index.health()
+    assert (health.ok, health.documents, health.must_fill) == (True, 30, False)
+    assert cluster.index.search(Query("云手")).total == 30
+    assert cluster.index.write(lectures(2, rev=2)) == []
+
+
+def test_what_is_written_where_the_passages_are_lost_goes_into_a_new_index(cluster: Cluster) -> None:
+    cluster.client.drop([cluster.live.indexes[1]])
+    assert cluster.index.write(lectures(2, rev=2)) == []
+    assert cluster.index.search(Query("云手")).notices == ("index_incomplete",)
+    assert cluster.index.health().must_fill
+
+
+@pytest.mark.parametrize("part", [0, 1])
+def test_a_closed_index_is_away_and_not_lost(cluster: Cluster, part: int) -> None:
+    live = cluster.live
+    cluster.close(live.indexes[part])
+    health = cluster.index.health()
+    assert (health.ok, health.must_fill) == (False, False)
+    with pytest.raises(SearchUnavailable):
+        cluster.index.write(lectures(2, rev=2))
+    with pytest.raises(SearchUnavailable):
+        cluster.index.search(Query("云手"))
+    assert cluster.live.name == live.name, "nothing empty took its place"
+    cluster.close(live.indexes[part], again=True)
+    assert cluster.index.write(lectures(2, rev=2)) == []
+    assert cluster.index.search(Query("云手")).total == 30
+    cluster.close(live.indexes[part])
+    assert cluster.index.rebuild(lectures(30)) == [], "an operator may fill it anew all the same"
     assert cluster.index.search(Query("云手")).total == 30
