@@ -49,6 +49,7 @@ class EmbeddedIndex:
         self._must_write()
         generations = self._generations
         with generations.writing():
+            generations.sweep()  # what killed ones left: where every one is killed, nobody ever comes to switch
             name = generations.create()
             filling = generations.fill(name)
             filling.__enter__()

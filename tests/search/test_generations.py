@@ -57,6 +57,14 @@ def start(program: str, folder: Path) -> subprocess.Popen[str]:
     )
 
 
+def filling(folder: Path) -> subprocess.Popen[str]:
+    """A process that has begun a rebuild and does not come to its end."""
+    process = start(REBUILDER, folder)
+    assert process.stdout is not None
+    assert process.stdout.readline() == "filling\n"
+    return process
+
+
 def kill(process: subprocess.Popen[str]) -> None:
     """End it as a power cut would; its locks go with it."""
     process.send_signal(signal.SIGKILL)
@@ -96,9 +104,7 @@ def test_passages_that_a_killed_writer_left_behind_are_not_doubled(tmp_path: Pat
 def test_a_killed_rebuild_leaves_nothing_behind(tmp_path: Path) -> None:
     index = EmbeddedIndex(tmp_path, writer=True)
     index.write([Document("a", 1, "豫剧")])
-    process = start(REBUILDER, tmp_path)
-    assert process.stdout is not None
-    assert process.stdout.readline() == "filling\n"
+    process = filling(tmp_path)
     index.write([Document("b", 1, "豫剧二")])
     assert len(Generations(tmp_path).filling()) == 1, "both generations get it"
     kill(process)
@@ -107,6 +113,16 @@ def test_a_killed_rebuild_leaves_nothing_behind(tmp_path: Path) -> None:
     assert index.search(Query("豫剧")).total == 3
     index.rebuild([Document("a", 1, "豫剧")])
     assert [folder.name for folder in tmp_path.glob("g*")] == [index.health().generation]
+
+
+def test_killed_rebuilds_do_not_pile_up(tmp_path: Path) -> None:
+    EmbeddedIndex(tmp_path, writer=True).write([Document("a", 1, "豫剧")])
+    alive = filling(tmp_path)
+    for _ in range(3):
+        kill(filling(tmp_path))
+    assert len(list(tmp_path.glob("g*"))) == 3, "the live one, one that is being filled, and the last of the killed"
+    assert len(Generations(tmp_path).filling()) == 1, "nobody sweeps away what a living process fills"
+    kill(alive)
 
 
 @pytest.mark.parametrize("damage", ["meta", "schema", "folder", "pointer", "bytes"])
