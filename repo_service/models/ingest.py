@@ -109,7 +109,7 @@ class Outbox(Base):
 
 
 class IndexState(Base):
-    """What the index holds of a resource, as far as the database was told."""
+    """What the index holds of a resource, as far as the database was told; not ``present`` too: it refused that rev."""
 
     __tablename__ = "index_state"
     resource_id: Mapped[str] = mapped_column(ForeignKey("resource.id"), primary_key=True)

@@ -82,7 +82,10 @@ class Following:
         return bool(self._renew)
 
     def _waiting(self, until: datetime) -> int:
-        """Changes up to this moment that the index does not know yet; found by their state."""
-        open_rows = select(func.count()).select_from(Outbox).where(Outbox.done_at.is_(None))
+        """Changes up to this moment that the index does not know yet; found by their state.
+
+        What it refused is tried again later, and nobody waits for that.
+        """
+        open_rows = select(func.count()).select_from(Outbox).where(Outbox.done_at.is_(None), Outbox.attempts == 0)
         with self._ctx.db.read() as session:
             return session.scalar(open_rows.where(Outbox.kind == outbox.INDEX, Outbox.created_at <= until)) or 0

@@ -2,10 +2,11 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from typing import NamedTuple
 
 import structlog
-from sqlalchemy import delete, select, update
+from sqlalchemy import ColumnElement, and_, delete, or_, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
@@ -33,6 +34,7 @@ __all__ = [
 
 EPOCH = "catalogue_epoch"
 MAX_ATTEMPTS = 5
+FIRST_PAUSE = timedelta(seconds=5)  # until a refused document is tried again; after each refusal four times as long
 SCAN_PAGE = 200
 STATE_PAGE = 1_000
 LOADED_AT_ONCE = 200
@@ -92,7 +94,8 @@ def drain(ctx: Context, limit: int = 1_000) -> int:
         health = ctx.index.health()
     with ctx.db.read() as session:
         waiting = select(*_WAITING).where(Outbox.done_at.is_(None), Outbox.kind == outbox.INDEX)
-        rows = [Waiting(*row) for row in session.execute(waiting.order_by(Outbox.id).limit(limit))]
+        due = waiting.where(_due(ctx.clock())).order_by(Outbox.id).limit(limit)
+        rows = [Waiting(*row) for row in session.execute(due)]
     if not rows:
         return 0
     lexicon.current(ctx, now=True)
@@ -106,6 +109,14 @@ def drain(ctx: Context, limit: int = 1_000) -> int:
 def learn(ctx: Context) -> int:
     """Make a few of the vectors that documents wait for, where meaning is on; how many. For when all is indexed."""
     return ctx.semantic.learn() if ctx.semantic else 0
+
+
+def _due(now: datetime) -> ColumnElement[bool]:
+    """Rows whose documents were not refused, or not just now."""
+    pauses = ((tried, FIRST_PAUSE * 4 ** (tried - 1)) for tried in range(1, MAX_ATTEMPTS))
+    lately = or_(*(and_(Outbox.attempts == tried, IndexState.indexed_at > now - pause) for tried, pause in pauses))
+    refused = select(IndexState).where(IndexState.resource_id == Outbox.aggregate, ~IndexState.present, lately)
+    return or_(Outbox.attempts == 0, ~refused.exists())
 
 
 def _changes(session: Session, rows: Sequence[Waiting]) -> tuple[list[Waiting], list[Document | Tombstone]]:
@@ -137,7 +148,11 @@ def _settle(
     rejected: Sequence[Rejected],
     generation: str,
 ) -> None:
-    """In one transaction: rows done, and what the index now holds. A refused document is tried again a few times."""
+    """In one transaction: rows done, and what the index now holds.
+
+    A refused document is tried again a few times. What is remembered of it, as of one that is not there, keeps it from
+    being asked for after that, until it has another revision or the index another generation.
+    """
     refused = {one.id: one.reason for one in rejected}
     for identity, reason in refused.items():
         _log.warning("document_refused", resource=identity, reason=reason)
@@ -147,7 +162,7 @@ def _settle(
         session.execute(update(Outbox).where(Outbox.id.in_(done)).values(done_at=ctx.clock()))
         session.execute(update(Outbox).where(Outbox.id.in_(again)).values(attempts=Outbox.attempts + 1))
         known = set(session.scalars(select(Resource.id).where(Resource.id.in_([change.id for change in changes]))))
-        held = [(c.id, c.rev, isinstance(c, Document)) for c in changes if c.id not in refused and c.id in known]
+        held = [(c.id, c.rev, isinstance(c, Document) and c.id not in refused) for c in changes if c.id in known]
         _remember(session, ctx, generation, held)
 
 
