@@ -57,6 +57,12 @@ class ElasticIndex:
         live = self._generations.live()
         if live is not None:
             _must_not_be_newer(live)
+        try:
+            return self._filled(documents)
+        except Gone as error:
+            raise SearchUnavailable("somebody else began to fill the index anew") from error
+
+    def _filled(self, documents: Iterable[Document]) -> list[Rejected]:
         new = self._generations.fill()
         try:
             rejected = self._fill(new, documents)
@@ -71,12 +77,9 @@ class ElasticIndex:
     def _fill(self, new: Generation, documents: Iterable[Document]) -> list[Rejected]:
         rejected: list[Rejected] = []
         stream = iter(documents)
-        try:
-            while some := list(islice(stream, REBUILD_BATCH)):
-                laid, refused = _lay(some)
-                rejected += refused + self._apply(new, laid, visible=False)
-        except Gone as error:
-            raise SearchUnavailable("somebody else began to fill the index anew") from error
+        while some := list(islice(stream, REBUILD_BATCH)):
+            laid, refused = _lay(some)
+            rejected += refused + self._apply(new, laid, visible=False)
         return rejected
 
     def scan(self) -> Iterator[tuple[str, int]]:

@@ -1,4 +1,4 @@
-"""Generations of the index on a cluster: two indexes each, behind aliases.
+"""Generations of the index on a cluster: two indexes each, behind aliases. N is hexadecimal; other names are not ours.
 
 PREFIX-resources-gN, PREFIX-passages-gN   the indexes of a generation
 PREFIX-gN-resources, PREFIX-gN-passages   its doors: everybody goes through them; a generation that is given up has none
@@ -8,6 +8,7 @@ The schema and whether it was filled stand in the mapping. All aliases move in o
 one live generation, and whoever still knows the old one finds its door closed and looks again.
 """
 
+import re
 import time
 from collections.abc import Mapping
 from contextlib import suppress
@@ -62,17 +63,19 @@ class Generations:
         self._client = client
         self._prefix = prefix
         self._shards = shards
+        self._ours = re.compile(rf"{re.escape(prefix)}-(?:resources|passages)-g[0-9a-f]+")
 
     def all(self) -> list[Generation]:
         """Those whose documents have a door, the live one first."""
         return self._read(self._indexes())
 
     def _indexes(self) -> Mapping[str, Mapping[str, Any]]:
-        """Every index of the prefix as the cluster describes it, with a door or without."""
+        """Every index of ours as the cluster describes it, with a door or without. An operator's copy is none."""
         try:
-            return self._client.indexes([f"{self._prefix}-{part}-g*" for part in ("resources", "passages")])
+            found = self._client.indexes([f"{self._prefix}-{part}-g*" for part in ("resources", "passages")])
         except Gone:
             return {}
+        return {index: about for index, about in found.items() if self._ours.fullmatch(index)}
 
     def _read(self, found: Mapping[str, Mapping[str, Any]]) -> list[Generation]:
         generations: list[Generation] = []

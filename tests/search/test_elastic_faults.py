@@ -130,3 +130,23 @@ def test_a_closed_index_is_away_and_not_lost(cluster: Cluster, part: int) -> Non
     cluster.close(live.indexes[part])
     assert cluster.index.rebuild(lectures(30)) == [], "an operator may fill it anew all the same"
     assert cluster.index.search(Query("云手")).total == 30
+
+
+def test_who_begins_anew_as_a_rebuild_ends_takes_it_over(cluster: Cluster) -> None:
+    def taken_over() -> Iterator[Document]:
+        """A catalogue of one batch, after which another process begins."""
+        yield from lectures(REBUILD_BATCH)
+        cluster.generations.fill()
+
+    with pytest.raises(SearchUnavailable, match="somebody else"):
+        cluster.index.rebuild(taken_over())
+    assert cluster.index.search(Query("云手")).total == 30
+
+
+def test_indexes_of_other_names_are_left_alone(cluster: Cluster) -> None:
+    copies = [f"{cluster.prefix}-{part}-g1-copy" for part in ("resources", "passages")]
+    for copy in copies:
+        cluster.client.create(copy, {}, {}, [])
+    assert cluster.index.rebuild(lectures(20)) == []
+    assert cluster.index.health().documents == 20
+    assert cluster.client.indexes(copies).keys() == set(copies)
