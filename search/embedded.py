@@ -2,7 +2,7 @@
 
 import threading
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from itertools import islice
 from pathlib import Path
@@ -13,7 +13,7 @@ from search.embedded_query import build
 from search.embedded_search import OneSearch
 from search.engine import Engine, engine_errors, found_count
 from search.errors import NotTheWriter, SearchBroken, SearchUnavailable
-from search.generations import JOURNAL, Generations
+from search.generations import JOURNAL, Generations, system_errors
 from search.model import Answer, Document, Health, Query, Rejected, Suggestion, Tombstone
 
 SWITCHES = 5  # of generations, while one request opens the index
@@ -41,7 +41,8 @@ class EmbeddedIndex:
             engine = self._live_or_new()
             with engine.batch():
                 for path in self._generations.filling():
-                    journal.append(path, changes)
+                    with system_errors():
+                        journal.append(path, changes)
                 return engine.apply(changes, check=True)
 
     def rebuild(self, documents: Iterable[Document]) -> list[Rejected]:
@@ -92,9 +93,9 @@ class EmbeddedIndex:
             with self._reading(engine, "cannot count"):
                 everything = build(engine.resources.schema, LIVE)
                 count = found_count(engine.searchers().resources.search(everything, limit=1))
+            _, complete = self._generations.about(engine.name)
         except SearchUnavailable as error:
             return Health(False, 0, "", str(error), must_fill=isinstance(error, SearchBroken))
-        _, complete = self._generations.about(engine.name)
         return Health(True, count, engine.name, "" if complete else "not yet filled", must_fill=not complete)
 
     def suggest(self, prefix: str, limit: int = 10) -> list[Suggestion]:
@@ -131,7 +132,8 @@ class EmbeddedIndex:
             with engine_errors(what):
                 yield
         except SearchBroken:
-            self._generations.condemn(engine.name)
+            with suppress(SearchUnavailable):  # who only reads may have no right to say so
+                self._generations.condemn(engine.name)
             raise
 
     def _must_write(self) -> None:
@@ -189,7 +191,8 @@ def _fill(engine: Engine, documents: Iterable[Document]) -> list[Rejected]:
 
 def _replay(engine: Engine, path: Path, start: int) -> int:
     """Apply what the journal holds from this byte on; where it ends."""
-    changes, end = journal.read(path, start)
+    with system_errors():
+        changes, end = journal.read(path, start)
     if changes:
         with engine.batch():
             engine.apply(changes, check=True)

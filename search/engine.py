@@ -1,6 +1,8 @@
 """One generation of the embedded index, opened: tantivy indexes that are read and written together."""
 
+import errno
 import os
+import re
 import threading
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -67,7 +69,21 @@ def engine_errors(what: str) -> Iterator[None]:
     except BaseException as error:
         if type(error).__name__ != "PanicException":  # not importable, and no Exception
             raise
-        raise SearchBroken(f"{what}: {error}") from None
+        broken = SearchUnavailable if _passes(error) else SearchBroken
+        raise broken(f"{what}: {error}") from None
+
+
+_SYSTEM = re.compile(r"\b(?:Os \{ code: |os error )(\d+)")  # the engine tells an error of the system in words
+
+
+def _passes(error: BaseException) -> bool:
+    """Whether the system's state is to blame, such as too many open files or rights, and not what lies in the files."""
+    if isinstance(error, OSError):
+        code = error.errno
+    else:
+        told = _SYSTEM.search(str(error))
+        code = int(told[1]) if told else None
+    return code not in (None, errno.ENOENT, errno.ENOTDIR)
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,12 +120,12 @@ class Part:
     """One tantivy index: reopened for reading when its files changed, by whatever process."""
 
     def __init__(self, folder: Path, layout: tantivy.Schema, *, new: bool) -> None:
-        if not new and not tantivy.Index.exists(str(folder)):
-            raise FileNotFoundError(f"no index in {folder}")  # else an empty one would be made there
+        self._meta = folder / "meta.json"
+        if not new:
+            os.stat(self._meta)  # where there is none, an empty index would be made
         self.schema = layout
         self.index = tantivy.Index(layout, path=str(folder))
         self.index.config_reader("manual")
-        self._meta = folder / "meta.json"
         self._seen: tuple[int, int] | None = None
 
     def searcher(self) -> tantivy.Searcher:
@@ -137,6 +153,8 @@ class Engine:
                 self.passages = Part(folder / "passages", schema.passage_schema(), new=new)
                 self.vocabulary = Part(folder / "vocabulary", schema.vocabulary_schema(), new=new)
         except SearchUnavailable as error:
+            if error.__cause__ is not None and _passes(error.__cause__):
+                raise
             raise SearchBroken(str(error)) from error
         self._lock = threading.Lock()
         self._writers: Writers | None = None

@@ -5,6 +5,8 @@
 <root>/<name>/about.json    version of the schema, and whether it was filled from the database
 <root>/<name>/{resources,passages,vocabulary}   engine indexes
 <root>/<name>/journal       changes that came while this generation was being filled
+
+What is absent or damaged is told as such; any other error of the system is SearchUnavailable, and soon over perhaps.
 """
 
 import fcntl
@@ -13,12 +15,23 @@ import os
 import shutil
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
+
+from search.errors import SearchUnavailable
 
 _LIVE = "live"
 _ABOUT = "about.json"
 JOURNAL = "journal"
+
+
+@contextmanager
+def system_errors() -> Iterator[None]:
+    """Turn the system's errors into ours."""
+    try:
+        yield
+    except OSError as error:
+        raise SearchUnavailable(f"the folder of the index: {error}") from error
 
 
 class Generations:
@@ -28,11 +41,12 @@ class Generations:
         self.root = root
         self._read: dict[Path, tuple[tuple[int, int], str]] = {}  # small files, each with the stamp that it had
 
+    @system_errors()
     def live(self) -> str:
         """Name of the generation that answers; empty when there is none."""
         try:
             return self._contents(self.root / _LIVE).strip()
-        except FileNotFoundError:
+        except (FileNotFoundError, UnicodeDecodeError):
             return ""
 
     def _contents(self, path: Path) -> str:
@@ -48,6 +62,7 @@ class Generations:
         """Where a generation lies."""
         return self.root / name
 
+    @system_errors()
     def create(self) -> str:
         """Make the folders of a new generation."""
         name = f"g{time.time_ns():x}"
@@ -55,16 +70,18 @@ class Generations:
             (self.root / name / part).mkdir(parents=True)
         return name
 
+    @system_errors()
     def describe(self, name: str, *, version: int, complete: bool) -> None:
         """Write what a generation is."""
         _replace(self.root / name / _ABOUT, json.dumps({"schema": version, "complete": complete}))
 
+    @system_errors()
     def about(self, name: str) -> tuple[int, bool]:
-        """(schema version, complete) of a generation; (0, False) when that cannot be read."""
+        """(schema version, complete) of a generation; (0, False) when that is not there or damaged."""
         try:
             read = json.loads(self._contents(self.root / name / _ABOUT))
             return int(read["schema"]), bool(read["complete"])
-        except (OSError, ValueError, KeyError, TypeError):
+        except (FileNotFoundError, NotADirectoryError, ValueError, KeyError, TypeError):
             return 0, False
 
     def condemn(self, name: str) -> None:
@@ -73,9 +90,11 @@ class Generations:
 
     def switch(self, name: str) -> None:
         """Make a generation the live one, in one step, and drop all others that nobody fills."""
-        _replace(self.root / _LIVE, name)
+        with system_errors():
+            _replace(self.root / _LIVE, name)
         self.sweep()
 
+    @system_errors()
     def sweep(self) -> None:
         """Drop generations that are neither live nor being filled by a living process."""
         live = self.live()
@@ -83,6 +102,7 @@ class Generations:
             if folder.name != live and not _is_locked(folder / "filling.lock"):
                 shutil.rmtree(folder, ignore_errors=True)
 
+    @system_errors()
     def filling(self) -> list[Path]:
         """Journals of the generations that a living process fills at this moment."""
         return [
@@ -100,15 +120,17 @@ class Generations:
     @contextmanager
     def writing(self) -> Iterator[None]:
         """One batch or one switch at a time, over all processes."""
-        self.root.mkdir(parents=True, exist_ok=True)
+        with system_errors():
+            self.root.mkdir(parents=True, exist_ok=True)
         with _locked(self.root / "writing.lock"):
             yield
 
 
 @contextmanager
 def _locked(path: Path) -> Iterator[None]:
-    with path.open("a") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
+    with ExitStack() as stack:
+        with system_errors():
+            fcntl.flock(stack.enter_context(path.open("a")), fcntl.LOCK_EX)
         yield
 
 

@@ -10,7 +10,7 @@ import pytest
 
 from search import schema
 from search.embedded import EmbeddedIndex
-from search.errors import NotTheWriter, SearchUnavailable
+from search.errors import NotTheWriter, SearchBroken, SearchUnavailable
 from search.generations import Generations
 from search.model import Document, Passage, Query, Tombstone
 
@@ -125,7 +125,7 @@ def test_killed_rebuilds_do_not_pile_up(tmp_path: Path) -> None:
     kill(alive)
 
 
-@pytest.mark.parametrize("damage", ["meta", "schema", "folder", "pointer", "bytes"])
+@pytest.mark.parametrize("damage", ["meta", "schema", "folder", "pointer", "garbled", "bytes"])
 def test_a_broken_index_is_replaced_and_asks_to_be_filled(tmp_path: Path, damage: str) -> None:
     EmbeddedIndex(tmp_path, writer=True).rebuild([Document("a", 1, "豫剧")])
     generations = Generations(tmp_path)
@@ -138,6 +138,8 @@ def test_a_broken_index_is_replaced_and_asks_to_be_filled(tmp_path: Path, damage
         for file in (tmp_path / live / "resources").glob("*.*"):
             if file.suffix in (".term", ".idx", ".store", ".fieldnorm", ".fast"):
                 file.write_bytes(bytes(file.stat().st_size))
+    elif damage == "garbled":
+        (tmp_path / "live").write_bytes(b"\xff\xfe\0")
     elif damage == "folder":
         os.rename(tmp_path / live, tmp_path / "elsewhere")
     else:
@@ -153,6 +155,28 @@ def test_a_broken_index_is_replaced_and_asks_to_be_filled(tmp_path: Path, damage
     index.rebuild([Document("a", 1, "豫剧")])
     assert not index.health().must_fill
     assert reader.search(Query("豫剧")).total == 1
+
+
+@pytest.mark.parametrize(
+    "out_of_reach", ["live", "writing.lock", "about.json", "resources/meta.json", "resources/.managed.json"]
+)
+def test_an_index_that_the_system_keeps_away_for_a_while_is_not_broken(tmp_path: Path, out_of_reach: str) -> None:
+    """Whatever the system's reason is: too many open files, rights, a disk that fails; here, a name that goes round."""
+    EmbeddedIndex(tmp_path, writer=True).rebuild([Document("a", 1, "豫剧")])
+    live = Generations(tmp_path).live()
+    path = (tmp_path if (tmp_path / out_of_reach).exists() else tmp_path / live) / out_of_reach
+    aside = path.rename(path.with_name("aside"))
+    path.symlink_to(path.name)
+    index = EmbeddedIndex(tmp_path, writer=True)
+    assert not index.health().must_fill
+    with pytest.raises(SearchUnavailable) as refused:
+        index.write([Document("b", 1, "豫剧二")])
+    assert not isinstance(refused.value, SearchBroken)
+    path.unlink()
+    aside.rename(path)
+    assert index.write([Document("b", 1, "豫剧二")]) == []
+    assert index.search(Query("豫剧")).total == 2, "nothing was replaced meanwhile"
+    assert Generations(tmp_path).live() == live
 
 
 def test_a_reader_follows_the_writer_through_generations(tmp_path: Path) -> None:
