@@ -1,4 +1,5 @@
 // The results beside their filters: a tick searches at once and is announced, long lists are narrowed by typing.
+import { onFailure, say } from "./said.js";
 import { onTyped } from "./typing.js";
 
 const PAUSE = 80; // ms after the last key
@@ -10,12 +11,21 @@ document.addEventListener("change", (event) => {
 });
 
 document.addEventListener("htmx:after:swap", () => {
-  const said = document.getElementById("said");
   const total = document.getElementById("total");
-  if (said && total) said.textContent = total.textContent.trim();
+  if (total) say(total.textContent.trim());
   prepare();
   // The button that was pressed is gone with the drawer: who goes by keyboard goes on at the results.
   if (document.activeElement === document.body) document.querySelector("[data-results]")?.focus({ preventScroll: true });
+});
+
+// Without an answer the boxes say again what the results are; in the drawer they stay as ticked, to be applied again.
+onFailure((form) => {
+  if (!form.matches?.("form[data-live]")) return;
+  const drawer = form.querySelector(".drawer a");
+  if (drawer.offsetParent) {
+    drawer.click();
+    document.querySelector(".chip.filters").focus({ preventScroll: true });
+  } else for (const box of form.querySelectorAll("[type=checkbox]")) box.checked = box.defaultChecked;
 });
 
 // Going back leads to the results, not to the drawer that stood before them.

@@ -1,0 +1,95 @@
+"""Parts of pages that are asked for anew: on a slow network, on none, by keyboard, and on the way back."""
+
+import re
+from collections.abc import Callable, Iterator
+
+import pytest
+from playwright.sync_api import Browser, Page, expect
+
+from tests.journeys.conftest import Town, Visit, in_view, new_page
+
+pytestmark = [pytest.mark.browser, pytest.mark.parametrize("town", ["embedded"], indirect=True)]
+NOT_THROUGH = {"zh": "没有连上", "en": "did not get through"}
+Weak = Callable[..., Page]
+
+
+@pytest.fixture
+def weak(town: Town, chromium: Browser) -> Iterator[Weak]:
+    """``weak("/search", width=360)``: a page whose network may fail, which browsers tell their console as errors."""
+    opened: list[Page] = []
+
+    def go(path: str, *, width: int = 1280, view: str = "standard") -> Page:
+        page = new_page(town, chromium, "", [], width=width)
+        opened.append(page)
+        page.goto(in_view(path, view))
+        return page
+
+    yield go
+    for page in opened:
+        page.context.close()
+
+
+def slow(page: Page, latency: int) -> None:
+    """Let each answer take so many milliseconds more from now on."""
+    devtools = page.context.new_cdp_session(page)
+    devtools.send("Network.enable")
+    limits = {"offline": False, "latency": latency, "downloadThroughput": -1, "uploadThroughput": -1}
+    devtools.send("Network.emulateNetworkConditions", limits)
+
+
+def test_boxes_ticked_in_quick_succession_all_count(town: Town, visit: Visit) -> None:
+    page = visit("/search")
+    kinds = page.evaluate("() => [...document.querySelectorAll('[name=media_kind]')].map(one => one.value)")
+    assert len(kinds) > 2
+    slow(page, 700)
+    for kind in kinds:
+        page.locator(f"#f-media_kind-{kind}").click()
+        page.wait_for_timeout(80)
+    expect(page.locator(".chip.on")).to_have_count(len(kinds))
+    assert sorted(re.findall(r"media_kind=(\w+)", page.url)) == sorted(kinds)
+    for kind in kinds:
+        expect(page.locator(f"#f-media_kind-{kind}")).to_be_checked()
+
+
+@pytest.mark.parametrize("lang", ["zh", "en"])
+def test_a_tick_without_a_network_is_taken_back_and_said(town: Town, weak: Weak, lang: str) -> None:
+    page = weak(f"/search?lang={lang}")
+    address, shown = page.url, page.locator(".hit").count()
+    page.context.set_offline(True)
+    page.locator("#f-media_kind-video").click()
+    expect(page.locator("#said")).to_contain_text(NOT_THROUGH[lang])
+    expect(page.locator("#said")).to_be_in_viewport(ratio=1)
+    expect(page.locator("#f-media_kind-video")).not_to_be_checked()
+    assert (page.url, page.locator(".hit").count()) == (address, shown)
+    page.context.set_offline(False)
+    page.locator("#f-media_kind-video").click()
+    expect(page.locator(".hit")).to_have_count(1)
+    expect(page.locator("#said")).to_have_class("unseen")
+    expect(page.locator("#f-media_kind-video")).to_be_checked()
+
+
+def test_a_refusal_does_not_take_the_place_of_results(town: Town, weak: Weak) -> None:
+    page = weak("/search")
+    page.route("**/search?*", lambda route: route.fulfill(status=503, content_type="text/html", body="<p>busy</p>"))
+    address = page.url
+    page.locator("#f-media_kind-video").click()
+    expect(page.locator("#said")).to_contain_text(NOT_THROUGH["zh"])
+    expect(page.locator("#f-media_kind-video")).not_to_be_checked()
+    expect(page.locator(".hit").first).to_be_visible()
+    assert page.url == address
+
+
+@pytest.mark.parametrize("view", ["standard", "elder"])
+def test_a_drawer_without_a_network_closes_and_keeps_its_ticks(town: Town, weak: Weak, view: str) -> None:
+    page = weak("/search", width=360, view=view)
+    page.get_by_role("link", name="筛选").click()
+    page.locator("#f-media_kind-video").check()
+    page.context.set_offline(True)
+    page.get_by_role("button", name="应用筛选").click()
+    expect(page.locator("#filters")).to_be_hidden()
+    expect(page.locator("#said")).to_be_in_viewport(ratio=1)
+    expect(page.get_by_role("link", name="筛选")).to_be_focused()
+    page.context.set_offline(False)
+    page.keyboard.press("Enter")
+    page.get_by_role("button", name="应用筛选").click()
+    expect(page.locator(".chip.on")).to_have_count(1)
