@@ -20,6 +20,8 @@ from repo_service.web.view import page
 
 router = APIRouter(dependencies=[PUBLIC_ROUTE], include_in_schema=False)
 ALIKE = 4  # resources beside the page's own
+OR_LEAF = {"Vary": "Cookie, HX-Target"}  # of an address that answers its page, or the leaf alone
+LEAF = OR_LEAF | {"Cache-Control": "no-store"}  # else the way back leads to it, where browsers look at the address only
 
 
 @router.get("/resources/{resource_id}")
@@ -30,7 +32,7 @@ def resource(request: Request, ctx: Ctx, actor: CurrentActor, resource_id: str) 
     passages = catalog.passages(ctx, actor, resource_id, limit=reading.MANY).items
     shown = _stage(request, ctx, actor, record, stage, passages)
     if request.headers.get("hx-target") == "section#leaf":
-        return page(request, "stage/leaf.html", record=record, play=record.playback, **shown)
+        return page(request, "stage/leaf.html", headers=LEAF, record=record, play=record.playback, **shown)
     found = inside(request, ctx, actor, record)
     if not record.can and not (found and found.degraded):
         opened(request, record.id)
@@ -38,6 +40,7 @@ def resource(request: Request, ctx: Ctx, actor: CurrentActor, resource_id: str) 
     return page(
         request,
         "resource.html",
+        headers=OR_LEAF,
         record=record,
         stage=stage,
         picture=record.thumbnail_url or covers.address(record.subjects, record.title, record.institution),

@@ -68,8 +68,7 @@ def page(
             **values,
         )
     )
-    response = HTMLResponse(html, status, headers=dict(headers or {}))
-    response.headers["Vary"] = "Cookie"
+    response = HTMLResponse(html, status, headers={"Vary": "Cookie", **(headers or {})})
     response.headers["Content-Language"] = look.tag
     remember(request, response)
     return response

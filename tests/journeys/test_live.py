@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from tests.journeys.conftest import Town, Visit, in_view, new_page
+from tests.journeys.conftest import PAGES, Town, Visit, in_view, new_page
 
 pytestmark = [pytest.mark.browser, pytest.mark.parametrize("town", ["embedded"], indirect=True)]
 NOT_THROUGH = {"zh": "没有连上", "en": "did not get through"}
@@ -93,3 +93,23 @@ def test_a_drawer_without_a_network_closes_and_keeps_its_ticks(town: Town, weak:
     page.keyboard.press("Enter")
     page.get_by_role("button", name="应用筛选").click()
     expect(page.locator(".chip.on")).to_have_count(1)
+
+
+def test_the_way_back_leads_to_whole_pages_of_a_book(town: Town, visit: Visit) -> None:
+    page = visit(f"/resources/{town.things['book']}")
+    expect(page.locator(".leaf-sheet[data-drawn='1']")).to_be_visible()
+    for number in (2, 3):
+        page.get_by_role("link", name="下一页").click()
+        expect(page.locator(f".leaf-sheet[data-drawn='{number}']")).to_be_visible()
+    page.get_by_role("link", name="关于", exact=True).click()
+    expect(page).to_have_url(re.compile("/about"))
+    page.go_back()
+    expect(page.locator("header.bar")).to_be_visible()
+    expect(page.locator(".leaf-sheet[data-drawn='3']")).to_be_visible()
+    page.go_back()
+    expect(page.locator(".leaf-sheet[data-drawn='2']")).to_be_visible()
+    expect(page.locator("#transcript [aria-current]")).to_contain_text(PAGES[1])
+    page.locator("#transcript a", has_text=PAGES[0]).click()
+    expect(page.locator(".leaf-sheet[data-drawn='1']")).to_be_visible()
+    page.go_back()
+    expect(page.locator(".leaf-sheet[data-drawn='2']")).to_be_visible()

@@ -178,9 +178,13 @@ def test_slides_are_read_without_scripts(library: Library) -> None:
 
 def test_turning_a_page_asks_for_the_leaf_alone(library: Library) -> None:
     turned = {"HX-Request": "true", "HX-Target": "section#leaf"}
-    text = library.client().get(f"/resources/{library.things['slides']}?page=9", headers=turned).text
-    assert text.lstrip().startswith("<section")
-    assert 'data-page="3"' in text
+    address = f"/resources/{library.things['slides']}?page=9"
+    leaf, whole = library.client().get(address, headers=turned), library.client().get(address)
+    assert leaf.text.lstrip().startswith("<section")
+    assert 'data-page="3"' in leaf.text
+    assert leaf.headers["cache-control"] == "no-store"
+    assert leaf.headers["vary"] == whole.headers["vary"]
+    assert leaf.headers["vary"].startswith("Cookie, HX-Target")
 
 
 def test_a_text_is_read_in_the_page(library: Library) -> None:

@@ -17,7 +17,7 @@ const panel = document.getElementById("transcript");
 const transcript =
   panel &&
   new Transcript(panel, (_page, line) => {
-    window.htmx.ajax("GET", line.href, { target: "#leaf", select: "#leaf", swap: "outerHTML" }).then(() => history.pushState({}, "", line.href));
+    window.htmx.ajax("GET", line.href, { source: reader, target: "#leaf", select: "#leaf", swap: "outerHTML", push: line.href });
   });
 
 function open() {
