@@ -83,10 +83,10 @@ def sign_up(
 
 @router.post("/sign-out", dependencies=[PUBLIC_ROUTE])
 def sign_out(request: Request, ctx: Ctx, who: Who) -> Response:
-    """End the session."""
+    """End the session, and have the browser forget what it showed during it."""
     if who.token:
         accounts.sign_out(ctx, who.token)
-    response = RedirectResponse("/", 303)
+    response = RedirectResponse("/", 303, headers={"Clear-Site-Data": '"cache"'})
     end_session(request, response)
     return response
 

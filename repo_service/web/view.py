@@ -21,6 +21,7 @@ from repo_service.web.catalogue import translations
 from repo_service.web.look import CATALOGUES, LOCALES, Locale, address, look_of, remember
 
 FOLDER = Path(__file__).parent
+PERSONAL = "private, no-store"  # the way back must not lead into what was somebody's once it has ended
 CHINA = timezone(timedelta(hours=8))  # one zone, no summer time
 
 
@@ -56,19 +57,21 @@ def page(
 ) -> HTMLResponse:
     """A whole page, or a part of one for htmx, in the look that the reader asked for."""
     look = look_of(request)
+    viewer = viewer_of(request)
     html = (
         _environment(look.locale)
         .get_template(template)
         .render(
             look=look,
             request=request,
-            viewer=viewer_of(request),
+            viewer=viewer,
             public_url=deps.context(request).settings.public_url,
             here=lambda **changes: address(request, **changes),
             **values,
         )
     )
-    response = HTMLResponse(html, status, headers={"Vary": "Cookie", **(headers or {})})
+    given = {"Vary": "Cookie"} | ({} if viewer.actor.anonymous else {"Cache-Control": PERSONAL}) | dict(headers or {})
+    response = HTMLResponse(html, status, headers=given)
     response.headers["Content-Language"] = look.tag
     remember(request, response)
     return response

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from tests.journeys.conftest import PAGES, Town, Visit, in_view, new_page
+from tests.journeys.conftest import PAGES, PASSWORD, Town, Visit, in_view, new_page
 
 pytestmark = [pytest.mark.browser, pytest.mark.parametrize("town", ["embedded"], indirect=True)]
 NOT_THROUGH = {"zh": "没有连上", "en": "did not get through"}
@@ -113,3 +113,16 @@ def test_the_way_back_leads_to_whole_pages_of_a_book(town: Town, visit: Visit) -
     expect(page.locator(".leaf-sheet[data-drawn='1']")).to_be_visible()
     page.go_back()
     expect(page.locator(".leaf-sheet[data-drawn='2']")).to_be_visible()
+
+
+def test_the_way_back_after_signing_out_shows_nothing_of_the_account(town: Town, visit: Visit) -> None:
+    page = visit("/sign-in?next=/account")
+    page.fill("#email", "learner@example.cn")
+    page.fill("#password", PASSWORD)
+    page.click("main button.go")
+    expect(page.locator("main")).to_contain_text("learner@example.cn")
+    page.get_by_role("button", name="退出登录").click()
+    expect(page.get_by_role("link", name="登录")).to_be_visible()
+    page.go_back()
+    expect(page).to_have_url(re.compile("/sign-in"))
+    expect(page.locator("main")).not_to_contain_text("learner@example.cn")

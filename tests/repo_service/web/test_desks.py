@@ -42,8 +42,16 @@ def test_a_learner_makes_an_account_and_changes_the_password(library: Library) -
 def test_signing_out_ends_the_session(library: Library) -> None:
     client = library.client()
     client.post("/sign-in", data={"email": "learner@example.cn", "password": PASSWORD})
-    client.post("/sign-out", data={"csrf_token": library.token(client)})
+    answer = client.post("/sign-out", data={"csrf_token": library.token(client)}, follow_redirects=False)
+    assert answer.headers["clear-site-data"] == '"cache"'
     assert client.get("/account", follow_redirects=False).status_code == 303
+
+
+@pytest.mark.parametrize("path", ["/", "/search?q=嫁接", "/account", "/resources/none", "/resources/{slides}"])
+def test_what_is_drawn_for_somebody_is_kept_nowhere(library: Library, path: str) -> None:
+    address = path.format(**library.things)
+    assert library.client("learner").get(address).headers["cache-control"] == "private, no-store"
+    assert "cache-control" not in library.client().get(address).headers
 
 
 def test_forms_of_other_sites_do_nothing(library: Library) -> None:
