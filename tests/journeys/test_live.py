@@ -126,3 +126,70 @@ def test_the_way_back_after_signing_out_shows_nothing_of_the_account(town: Town,
     page.go_back()
     expect(page).to_have_url(re.compile("/sign-in"))
     expect(page.locator("main")).not_to_contain_text("learner@example.cn")
+
+
+def drawn(page: Page, number: int) -> None:
+    """Wait until a page of the book is there."""
+    expect(page.locator(f".leaf-sheet[data-drawn='{number}']")).to_be_visible()
+
+
+def test_pages_are_turned_by_keyboard_from_where_one_is(town: Town, visit: Visit) -> None:
+    page = visit(f"/resources/{town.things['book']}")
+    drawn(page, 1)
+    page.get_by_role("link", name="下一页").focus()
+    page.keyboard.press("Enter")
+    drawn(page, 2)
+    expect(page.locator("#said")).to_have_text("第 2 页，共 3 页")
+    expect(page.get_by_role("link", name="下一页")).to_be_focused()
+    page.keyboard.press("Enter")
+    drawn(page, 3)
+    expect(page.locator("#leaf")).to_be_focused()
+    page.locator(".leaf-scroll").focus()
+    page.keyboard.press("ArrowLeft")
+    drawn(page, 2)
+    expect(page.locator(".leaf-scroll")).to_be_focused()
+    assert page.locator("#said").get_attribute("class") == "unseen"
+
+
+def test_keys_scroll_what_scrolls_and_turn_pages_elsewhere(town: Town, visit: Visit) -> None:
+    page = visit(f"/resources/{town.things['book']}")
+    drawn(page, 1)
+    for _ in range(3):
+        page.get_by_role("button", name="更大").click()
+    page.locator(".leaf-scroll").focus()
+    page.keyboard.press("ArrowRight")
+    page.keyboard.press("PageDown")
+    place = (
+        "[document.querySelector('.leaf-scroll').scrollLeft > 0, document.querySelector('.leaf-scroll').scrollTop > 0]"
+    )
+    for _ in range(100):
+        if page.evaluate(place) == [True, True]:
+            break
+        page.wait_for_timeout(50)
+    assert page.evaluate(place) == [True, True]
+    page.locator("ol.transcript").focus()
+    page.keyboard.press("PageDown")  # three lines need no scrolling
+    drawn(page, 2)
+    assert page.url.endswith("page=2"), "and nothing had turned a page before"
+    page.evaluate("document.querySelector('ol.transcript').style.maxHeight = '3rem'")
+    page.evaluate("document.querySelector('ol.transcript').style.minHeight = 0")
+    page.locator("ol.transcript a").nth(1).focus()
+    page.keyboard.press("PageDown")
+    page.wait_for_timeout(500)
+    assert page.url.endswith("page=2")
+
+
+@pytest.mark.parametrize("lang", ["zh", "en"])
+def test_a_page_that_does_not_come_is_said(town: Town, weak: Weak, lang: str) -> None:
+    page = weak(f"/resources/{town.things['book']}?lang={lang}", width=360)
+    drawn(page, 1)
+    page.context.set_offline(True)
+    page.locator("#leaf-next").focus()
+    page.keyboard.press("Enter")
+    expect(page.locator("#said")).to_contain_text(NOT_THROUGH[lang])
+    expect(page.locator("#said")).to_be_in_viewport(ratio=1)
+    expect(page.locator("#leaf-next")).to_be_focused()
+    page.context.set_offline(False)
+    page.keyboard.press("Enter")
+    drawn(page, 2)
+    expect(page.locator("#said")).to_have_class("unseen")

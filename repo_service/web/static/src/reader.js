@@ -2,6 +2,7 @@
 // layer to select from, once the PDF is there. Turning pages is htmx or, without scripts, plain links.
 import * as pdfjs from "pdfjs-dist/legacy/build/pdf.mjs";
 import { keep, recall } from "./lib/memory.js";
+import { say } from "./lib/said.js";
 import { Transcript } from "./lib/transcript.js";
 
 const ZOOMS = [1, 1.25, 1.5, 2, 2.5, 3];
@@ -83,11 +84,34 @@ document.addEventListener("keydown", (event) => {
   if (event.target.closest("input, select, textarea, [contenteditable]") || event.altKey || event.ctrlKey || event.metaKey) return;
   const turn = { ArrowLeft: "prev", ArrowRight: "next", PageUp: "prev", PageDown: "next" }[event.key];
   const link = turn && document.querySelector(`#leaf a[rel~="${turn}"]`);
-  if (!link) return;
+  if (!link || scrolls(event.target, event.key.startsWith("Arrow"))) return;
   event.preventDefault();
   link.click();
 });
-document.addEventListener("htmx:after:swap", redraw);
+
+// Whether the keys scroll a box here, sideways or down: a page drawn large, the list beside it.
+function scrolls(from, sideways) {
+  for (let box = from; box && box !== document.body; box = box.parentElement) {
+    const style = getComputedStyle(box);
+    const [over, how] = sideways ? [box.scrollWidth - box.clientWidth, style.overflowX] : [box.scrollHeight - box.clientHeight, style.overflowY];
+    if (over > 1 && (how === "auto" || how === "scroll")) return true;
+  }
+  return false;
+}
+
+// Who turns pages by keyboard stays at the same link, or at the page where that one is gone; htmx finds what has an id.
+let held = false;
+const turned = (event) => ["leaf", "reader"].includes(event.detail.ctx?.target?.id);
+document.addEventListener("htmx:before:swap", (event) => {
+  if (turned(event)) held = reader.contains(document.activeElement);
+});
+document.addEventListener("htmx:after:swap", (event) => {
+  redraw();
+  if (!turned(event)) return;
+  const leaf = document.getElementById("leaf");
+  if (held && !reader.contains(document.activeElement)) leaf.focus({ preventScroll: true });
+  say(leaf.getAttribute("aria-label"));
+});
 let width = reader.clientWidth;
 let pause = 0;
 new ResizeObserver(() => {

@@ -10,18 +10,17 @@ export function say(text, failed = false) {
   if (failed) said.scrollIntoView({ block: "nearest" });
 }
 
-// Call `undo(source)` when no answer came for a live part, or a refusal, which is not put in its place either.
+// When no answer comes for a live part, or a refusal, which is not put in its place either: call `undo(source)`, say so.
 export function onFailure(undo) {
   const failed = ({ detail: { ctx } }) => {
     if (!ctx?.target?.closest?.(LIVE)) return;
-    undo?.(ctx.sourceElement);
+    undo(ctx.sourceElement);
     say(document.getElementById("said")?.dataset.failed ?? "", true);
   };
   document.addEventListener("htmx:error", failed);
   document.addEventListener("htmx:response:error", failed);
+  document.addEventListener("htmx:before:swap", (event) => {
+    const { target, response } = event.detail.ctx ?? {};
+    if (response?.status >= 400 && target?.closest?.(LIVE)) event.preventDefault();
+  });
 }
-
-document.addEventListener("htmx:before:swap", (event) => {
-  const { target, response } = event.detail.ctx ?? {};
-  if (response?.status >= 400 && target?.closest?.(LIVE)) event.preventDefault();
-});
