@@ -115,3 +115,29 @@ def test_the_keyboard_reaches_everything(town: Town, visit: Visit) -> None:
     expect(page.locator("#q")).to_be_focused()
     outline = "getComputedStyle(document.activeElement.closest('.find')).boxShadow"
     assert page.evaluate(outline) != "none"
+
+
+WITHOUT = {  # what a browser lacks
+    "": "",
+    "clipboard": "Object.defineProperty(navigator, 'clipboard', { value: undefined });",  # on plain http
+    "copy": "Object.defineProperty(navigator, 'clipboard', { value: undefined }); document.execCommand = () => false;",
+}
+
+
+@pytest.mark.parametrize("lacking", list(WITHOUT))
+def test_a_citation_is_said_to_be_copied_only_where_it_was(town: Town, visit: Visit, lacking: str) -> None:
+    page = visit("/about")
+    page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    page.evaluate("navigator.clipboard.writeText('before')")
+    page.add_init_script(WITHOUT[lacking])
+    page.goto(f"/resources/{town.things['text']}")
+    citation = page.locator("#cite-gb").inner_text()
+    page.get_by_role("button", name="复制引用").click()
+    said = page.locator("[data-copy] + [role=status]")
+    expect(said).to_contain_text("手动复制" if lacking == "copy" else "已复制")
+    selected = page.evaluate("getSelection().toString()")
+    assert selected == (citation if lacking == "copy" else "")
+    page.goto("/search")
+    page.focus("#q")
+    page.keyboard.press("ControlOrMeta+v")
+    expect(page.locator("#q")).to_have_value("before" if lacking == "copy" else citation)

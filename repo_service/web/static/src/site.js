@@ -1,5 +1,6 @@
 // On every page: htmx (live parts), type-ahead over titles, and small comforts. Pages work without any of it.
 import "htmx.org/dist/htmx.esm.js";
+import { copy } from "./lib/copy.js";
 import { tellOpened } from "./lib/opened.js";
 import "./lib/results.js";
 import { typeAhead } from "./lib/typeahead.js";
@@ -12,12 +13,12 @@ const listen = () => document.querySelectorAll("[data-asked]").forEach(tellOpene
 listen();
 document.addEventListener("htmx:after:swap", listen); // results that took the place of others
 
-// "Copy" buttons: the text of the element that data-copy names.
+// "Copy" buttons: the text of the element that data-copy names; what came of it is said beside the button.
 document.addEventListener("click", async (event) => {
   const button = event.target.closest("[data-copy]");
   if (!button) return;
-  await navigator.clipboard?.writeText(document.getElementById(button.dataset.copy).textContent.trim());
-  button.textContent = button.dataset.done;
+  const copied = await copy(document.getElementById(button.dataset.copy));
+  button.nextElementSibling.textContent = copied ? button.dataset.done : button.dataset.failed;
 });
 
 // A second question before something that cannot be taken back; without scripts the form simply goes.
