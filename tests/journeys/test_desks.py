@@ -5,10 +5,10 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import expect
+from playwright.sync_api import Browser, expect
 
 from tests import support
-from tests.journeys.conftest import Town, Visit
+from tests.journeys.conftest import Town, Visit, new_page
 
 pytestmark = pytest.mark.browser
 
@@ -76,3 +76,51 @@ def test_a_curator_makes_and_orders_a_collection(town: Town, visit: Visit) -> No
     everybody = visit(page.url.split("?")[0].removesuffix("/edit"))
     expect(everybody.locator(".sequence li").first).to_contain_text("桃树嫁接")
     expect(everybody.locator(".sequence li").first).to_contain_text("先看这一个")
+
+
+@pytest.mark.parametrize(("lang", "said"), [("", "没有这个机构"), ("en", "no such institution")])
+def test_refusals_of_uploads_speak_as_the_page_does(
+    town: Town, chromium: Browser, tmp_path: Path, lang: str, said: str
+) -> None:
+    page = new_page(town, chromium, "uploader", [])  # a browser that prefers English; it tells refusals as errors
+    page.goto(f"/upload?lang={lang}")
+    page.evaluate("document.querySelector('#institution option').value = 'none-such'")
+    given = tmp_path / "一课.md"
+    given.write_text("# 一课", encoding="utf-8")
+    page.locator("#upload input[type=file]").first.set_input_files(given)
+    expect(page.locator(".upload-note")).to_contain_text(said)
+    page.context.close()
+
+
+def test_giving_up_unfinished_uploads_keeps_the_keyboard_at_them(town: Town, visit: Visit) -> None:
+    page = visit("/upload", who="uploader")
+    page.route("**/files/left-*", lambda route: route.fulfill(status=204))
+    remember = """() => {
+      const owner = `xuehai${document.getElementById("upload").dataset.viewer.replaceAll("-", "")}`;
+      for (const name of ["一.mp4", "二.mp4"]) {
+        const left = { uploadUrl: `/files/left-${name}`, creationTime: new Date(), metadata: { name } };
+        localStorage.setItem(`tus::u-${owner}-${name}-/files/::1`, JSON.stringify(left));
+      }
+    }"""
+    page.evaluate(remember)
+    page.reload()
+    page.get_by_role("button", name="不再继续：二.mp4").focus()
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("button", name="不再继续：一.mp4")).to_be_focused()
+    page.keyboard.press("Enter")
+    expect(page.locator(".unfinished")).to_be_hidden()
+    expect(page.get_by_role("button", name="选择文件", exact=True)).to_be_focused()
+
+
+def test_taking_an_upload_off_the_list_keeps_the_keyboard_at_it(town: Town, visit: Visit, tmp_path: Path) -> None:
+    page = visit("/upload", who="uploader")
+    page.route("**/files/*", lambda route: None)  # no answer yet
+    for name in ("一.md", "二.md"):
+        (tmp_path / name).write_text("# 课", encoding="utf-8")
+    page.locator("#upload input[type=file]").first.set_input_files([tmp_path / "一.md", tmp_path / "二.md"])
+    page.get_by_role("button", name="移除：一.md").focus()
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("button", name="暂停：二.md")).to_be_focused()
+    page.get_by_role("button", name="移除：二.md").focus()
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("button", name="选择文件", exact=True)).to_be_focused()

@@ -4,7 +4,7 @@ import Tus from "@uppy/tus";
 import chinese from "@uppy/locales/lib/zh_CN.js";
 import "./upload.css";
 import { Unfinished } from "./lib/unfinished.js";
-import { Row, button, make } from "./lib/uploadrow.js";
+import { Row, button, make, takeOff } from "./lib/uploadrow.js";
 import { words } from "./lib/uploadwords.js";
 
 const CHUNK = 16 * 2 ** 20;
@@ -32,7 +32,7 @@ function desk(root) {
     restrictions: { maxFileSize: Number(given.maxBytes) || null },
   }).use(Tus, {
     endpoint: given.endpoint,
-    headers: { "X-CSRF-Token": given.csrf },
+    headers: { "X-CSRF-Token": given.csrf, "Accept-Language": given.lang ?? "zh" }, // refusals as the page speaks
     chunkSize: CHUNK,
     limit: AT_ONCE,
     retryDelays: RETRIES,
@@ -47,7 +47,7 @@ function desk(root) {
   list.setAttribute("aria-label", say.list);
   const all = button(say.pauseAll, say.pauseAll, () => toggleAll());
   all.hidden = true;
-  const unfinished = new Unfinished(owner, given.endpoint, say);
+  const unfinished = new Unfinished(owner, given.endpoint, say, choose);
   root.classList.add("flow");
   root.append(unfinished.section, dropZone(), problems, bar(), list);
 
@@ -99,7 +99,7 @@ function desk(root) {
     if (what === "retry") uppy.retryUpload(id);
     else if (what === "remove") {
       uppy.removeFile(id);
-      rows.get(id)?.item.remove();
+      if (rows.has(id)) takeOff(rows.get(id).item, choose);
       rows.delete(id);
       tell();
     } else uppy.pauseResume(id);
@@ -152,6 +152,10 @@ function desk(root) {
       if (!error.isRestriction) problem(error.message); // refused files were named by their event
     }
     tell();
+  }
+
+  function choose() {
+    return root.querySelector(".drop button");
   }
 
   function dropZone() {

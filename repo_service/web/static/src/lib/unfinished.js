@@ -1,14 +1,16 @@
 // Uploads that this browser began and did not finish. tus-js-client keeps their addresses; choosing a file goes on with it.
-import { button, make } from "./uploadrow.js";
+import { button, make, takeOff } from "./uploadrow.js";
 
 const PREFIX = "tus::";
 const DAY = 24 * 3600 * 1000;
 const KEPT_DAYS = 7;
 
 // Show what is left of this person's uploads, in this place; an entry goes when its file is chosen or it is given up.
+// `last()`: where the keyboard goes on when none is left.
 export class Unfinished {
-  constructor(owner, endpoint, say) {
+  constructor(owner, endpoint, say, last) {
     this.owner = owner;
+    this.last = last;
     this.section = make("section", "unfinished flow");
     this.section.append(make("h2", "", say.unfinished), make("p", "soft", say.again));
     this.list = make("ul", "steps");
@@ -39,7 +41,8 @@ export class Unfinished {
   }
 
   #drop(key) {
-    this.rows.get(key)?.item.remove();
+    const row = this.rows.get(key);
+    if (row) takeOff(row.item, this.last);
     this.rows.delete(key);
     this.#settle();
   }

@@ -111,6 +111,14 @@ export function button(text, label, act, className = "plain boxed") {
   return element;
 }
 
+// Take an item off its list; the keyboard goes on at the one beside it, or at `last()` where there is none.
+export function takeOff(item, last) {
+  const beside = item.nextElementSibling ?? item.previousElementSibling;
+  const held = item.contains(document.activeElement);
+  item.remove();
+  if (held) (beside?.querySelector(":is(button, a):not([hidden])") ?? last()).focus();
+}
+
 // Two files of one resource show the same steps: ids stay unique with the row's own in front.
 function rename(named, root, prefix) {
   const before = named.id;
