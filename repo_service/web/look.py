@@ -1,4 +1,4 @@
-"""How a reader wants pages: language, elder view, size of type. Asked for in the address, remembered in cookies."""
+"""How a reader wants pages: language, view, size of type, keys. Asked for in the address, remembered in cookies."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -13,8 +13,9 @@ CATALOGUES: dict[Locale, str] = {"zh": "zh_CN", "en": "en"}
 TAGS: dict[Locale, str] = {"zh": "zh-Hans", "en": "en"}
 VIEWS = ("standard", "elder")
 SIZES = ("normal", "large", "largest")  # in the elder view body type is 20, 24 and 30 px
+KEYS = ("on", "off")  # whether "/" leads to the search box: voices type letters, trembling hands hit keys (WCAG 2.1.4)
 _YEAR = 365 * 86400
-CHOICES: dict[str, tuple[str, ...]] = {"lang": LOCALES, "view": VIEWS, "size": SIZES}
+CHOICES: dict[str, tuple[str, ...]] = {"lang": LOCALES, "view": VIEWS, "size": SIZES, "keys": KEYS}
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +25,7 @@ class Look:
     locale: Locale = "zh"
     elder: bool = False
     size: str = "normal"
+    keys: bool = True
 
     @property
     def tag(self) -> str:
@@ -36,7 +38,8 @@ def look_of(request: Request) -> Look:
     chosen = {name: _choice(request, name, known) for name, known in CHOICES.items()}
     locale: Locale = "en" if chosen["lang"] == "en" else "zh"
     elder = chosen["view"] == "elder"
-    return Look(locale=locale, elder=elder, size=chosen["size"] if elder else "normal")
+    size = chosen["size"] if elder else "normal"
+    return Look(locale=locale, elder=elder, size=size, keys=chosen["keys"] == "on")
 
 
 def remember(request: Request, response: Response) -> None:

@@ -33,6 +33,28 @@ def compose(devtools: CDPSession, page: Page, letters: tuple[str, ...], text: st
     devtools.send("Input.insertText", {"text": text})
 
 
+def test_a_key_leads_to_the_box_but_for_those_who_want_none(town: Town, visit: Visit) -> None:
+    page = visit("/search")
+    for held in ("Control+/", "Alt+/"):
+        page.keyboard.press(held)
+        expect(page.locator("#q")).not_to_be_focused()
+    page.keyboard.press("/")
+    page.keyboard.press("/")
+    expect(page.locator("#q")).to_have_value("/")
+    page.goto("/accessibility")
+    page.get_by_role("link", name="不用").focus()
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("link", name="重新使用")).to_be_visible()
+    page.goto("/search")
+    page.keyboard.press("/")
+    expect(page.locator("#q")).not_to_be_focused()
+    page.goto("/accessibility")
+    page.get_by_role("link", name="重新使用").click()
+    page.goto("/search")
+    page.keyboard.press("/")
+    expect(page.locator("#q")).to_be_focused()
+
+
 def test_half_composed_words_are_not_searched(town: Town, visit: Visit) -> None:
     page = visit("/")
     asked = asked_of(page, "/api/v1/suggest")

@@ -127,6 +127,8 @@ def test_choices_are_remembered_and_the_address_wins(library: Library) -> None:
     again = client.get("/help").text
     assert '<html lang="en" data-view="elder" data-size="largest">' in again
     assert '<html lang="zh-Hans">' in client.get("/help?lang=zh&view=standard").text
+    client.get("/accessibility?keys=off")
+    assert '<html lang="zh-Hans" data-keys="off">' in client.get("/help").text
 
 
 def test_home_counts_what_is_public(library: Library) -> None:

@@ -27,10 +27,11 @@ document.addEventListener("submit", (event) => {
   if (question && !window.confirm(question)) event.preventDefault();
 });
 
-// "/" leads to the search box from everywhere; inside of fields it is a character like any other.
+// "/" leads to the search box from everywhere, unless the reader chose otherwise; inside of fields it is a character like
+// any other.
 document.addEventListener("keydown", (event) => {
   if (event.key !== "/" || event.ctrlKey || event.metaKey || event.altKey || event.isComposing) return;
-  const box = document.querySelector("[data-suggest]");
+  const box = document.documentElement.dataset.keys !== "off" && document.querySelector("[data-suggest]");
   if (!box || event.target.closest("input, select, textarea, [contenteditable]")) return;
   event.preventDefault();
   box.focus();
