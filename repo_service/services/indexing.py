@@ -35,6 +35,7 @@ __all__ = [
 EPOCH = "catalogue_epoch"
 MAX_ATTEMPTS = 5
 FIRST_PAUSE = timedelta(seconds=5)  # until a refused document is tried again; after each refusal four times as long
+_UNMAPPED = (ValueError, TypeError, KeyError)  # what a record raises of which no document can be made
 SCAN_PAGE = 200
 STATE_PAGE = 1_000
 LOADED_AT_ONCE = 200
@@ -100,8 +101,9 @@ def drain(ctx: Context, limit: int = 1_000) -> int:
         return 0
     lexicon.current(ctx, now=True)
     with ctx.db.read() as session:
-        rows, changes = _changes(session, rows)
-    rejected = ctx.index.write(changes)
+        rows, changes, unmapped = _changes(session, rows)
+    strange = {one.id for one in unmapped}
+    rejected = unmapped + ctx.index.write([change for change in changes if change.id not in strange])
     _settle(ctx, rows, changes, rejected, ctx.index.health().generation or health.generation)
     return len(rows)
 
@@ -119,12 +121,18 @@ def _due(now: datetime) -> ColumnElement[bool]:
     return or_(Outbox.attempts == 0, ~refused.exists())
 
 
-def _changes(session: Session, rows: Sequence[Waiting]) -> tuple[list[Waiting], list[Document | Tombstone]]:
-    """What to write for these rows; a batch that grows too large ends early, the rest waits for the next one."""
+def _changes(
+    session: Session, rows: Sequence[Waiting]
+) -> tuple[list[Waiting], list[Document | Tombstone], list[Rejected]]:
+    """What to write for these rows; a batch that grows too large ends early, the rest waits for the next one.
+
+    For a record of which no document can be made a tombstone stands there, and what is wrong comes with it.
+    """
     mapper = Mapper(session)
     newest = {row.aggregate: row.rev for row in rows}
     waiting = list(newest)
     changes: dict[str, Document | Tombstone] = {}
+    unmapped: list[Rejected] = []
     passages = characters = 0
     for start in range(0, len(waiting), LOADED_AT_ONCE):
         if passages > PASSAGES_AT_ONCE or characters > CHARACTERS_AT_ONCE:
@@ -133,12 +141,18 @@ def _changes(session: Session, rows: Sequence[Waiting]) -> tuple[list[Waiting], 
         found = mapper.load(some)
         for identity in some:
             row = found.get(identity)
-            change = mapper.change(row) if row else Tombstone(identity, newest[identity] + 1)
+            change: Document | Tombstone = Tombstone(identity, newest[identity] + 1)
+            if row is not None:
+                try:
+                    change = mapper.change(row)
+                except _UNMAPPED as error:
+                    change = Tombstone(identity, row.rev)
+                    unmapped.append(Rejected(identity, f"{type(error).__name__}: {error}"))
             changes[identity] = change
             if isinstance(change, Document):
                 passages += len(change.passages)
                 characters += len(change.text)
-    return [row for row in rows if row.aggregate in changes], list(changes.values())
+    return [row for row in rows if row.aggregate in changes], list(changes.values()), unmapped
 
 
 def _settle(
@@ -225,7 +239,7 @@ def _published(ctx: Context, unmapped: list[Rejected]) -> Iterator[Document]:
             for resource in page:
                 try:
                     change = mapper.change(resource)
-                except (ValueError, TypeError, KeyError) as error:
+                except _UNMAPPED as error:
                     unmapped.append(Rejected(resource.id, f"{type(error).__name__}: {error}"))
                     continue
                 if isinstance(change, Document):

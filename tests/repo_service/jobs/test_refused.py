@@ -6,7 +6,7 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from sqlalchemy import func, select
+from sqlalchemy import func, select, update
 
 from repo_service.models import Outbox, Resource
 from repo_service.services import indexing, outbox, upkeep
@@ -128,3 +128,14 @@ def test_nobody_waits_for_what_was_refused(desk: Desk) -> None:
         index.finish()
     assert good in dict(desk.index.scan())
     assert desk.waiting() == 1
+
+
+def test_a_record_of_which_no_document_can_be_made_keeps_no_other_back(desk: Desk) -> None:
+    """Somebody wrote into the database past the program: what has no subjects that can be told is left out."""
+    strange = desk.publish("奇怪的记录")
+    with desk.bench.ctx.db.write() as session:
+        session.execute(update(Resource).where(Resource.id == strange).values(subjects=[[]]))
+    good = desk.publish("再一条好的记录")
+    assert indexing.drain(desk.bench.ctx)
+    found = dict(desk.index.scan())
+    assert (good in found, strange in found) == (True, False)
