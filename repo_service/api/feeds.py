@@ -19,7 +19,7 @@ from repo_service.policy import ANONYMOUS
 from repo_service.services import directory, publicity
 from repo_service.services.indexing import search as find
 from repo_service.services.indexing import suggest as complete
-from repo_service.services.saved import KEPT, said
+from repo_service.services.saved import said
 from search.errors import SearchUnavailable
 
 router = APIRouter(tags=["publicity"], dependencies=[PUBLIC_ROUTE])
@@ -100,7 +100,9 @@ def found(
     if page.degraded:
         raise SearchUnavailable("a feed is kept by others: better none than half of one")
     resources = publicity.by_ids(ctx, [hit.id for hit in page.hits])
-    asked_for = [pair for pair in request.query_params.multi_items() if pair[0] in KEPT]
+    chosen = [(name, value) for name, values in asked.filters.items() for value in values]
+    words = [("q", asked.q)] if asked.q else []
+    asked_for = [*words, *chosen, *([("exact", "true")] if asked.exact else [])]
     about = _About(said(ctx, asked_for, lang), f"/search?{urlencode(asked_for)}")
     return _feed(request, ctx, lang, resources, about, page.next_cursor)
 

@@ -18,7 +18,7 @@ from search.model import FACETS
 
 MAX_SAVED = 100
 LONGEST = 2_000
-KEPT = ("q", "exact", *FACETS)  # parameters that make a search
+_KEPT = ("q", "exact", *FACETS)
 
 
 class DigestView(BaseModel):
@@ -86,7 +86,7 @@ def save(ctx: Context, actor: Actor, address: str, name: str = "", locale: Local
     is not cut, for without its last filters it would be another search.
     """
     require(actor, "account.use")
-    pairs = [(key, CONTROL.sub(" ", value)) for key, value in parse_qsl(address) if key in KEPT]
+    pairs = [(key, CONTROL.sub(" ", value)) for key, value in parse_qsl(address) if key in _KEPT]
     kept = urlencode(sorted(pairs))
     if len(kept) > LONGEST:
         raise Invalid(errors=(("address", "too_long", ""),))

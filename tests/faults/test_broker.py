@@ -201,7 +201,8 @@ def test_a_worker_that_froze_for_three_leases_changes_nothing(
         with subprocess.Popen(command, env=os.environ | environment, cwd=Path(__file__).parents[2]) as frozen:
             try:
                 eventually(lambda: bench.states().get("make") == "running")
-                frozen.send_signal(signal.SIGSTOP)
+                with bench.ctx.db.write():  # else it may freeze while SQLite lets nobody else write
+                    frozen.send_signal(signal.SIGSTOP)
                 with worker.working(bench.ctx, concurrency=1, pipeline=line):
                     eventually(lambda: bench.job("make").attempt == 2)
                     go.touch()
