@@ -65,7 +65,8 @@ MUTATIONS = (
         "indexing",
         (
             (
-                "    rejected = ctx.index.write(changes)\n    _settle(ctx, rows, changes, rejected,",
+                "    rejected = unmapped + ctx.index.write([change for change in changes if change.id not in strange])\n"
+                "    _settle(ctx, rows, changes, rejected,",
                 "    _settle(ctx, rows, changes, [],",
             ),
             (

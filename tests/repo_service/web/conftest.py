@@ -2,7 +2,7 @@
 
 import hashlib
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -19,7 +19,7 @@ from repo_service.context import Context
 from repo_service.migrations import run
 from repo_service.models import Blob, File, Institution, Job, Passage, Resource, new_id
 from repo_service.policy import OPERATOR
-from repo_service.services import accounts, collections, indexing, seed
+from repo_service.services import accounts, collections, curation, indexing, seed
 from repo_service.settings import Settings
 from tests import support
 
@@ -62,6 +62,17 @@ class Library:
         with self.ctx.db.write() as session:
             indexing.touch(session, self.ctx, session.get_one(Resource, row.id), visibility=True)
         return row
+
+    def index(self) -> None:
+        """Have the index know everything."""
+        while indexing.drain(self.ctx):
+            continue
+
+    def take_away(self, made: Iterable[str]) -> None:
+        """Withdraw what a module made, so that the others do not find it."""
+        for one in made:
+            curation.withdraw(self.ctx, OPERATOR, one, reason="The test has ended.")
+        self.index()
 
     def file(self, resource: Resource, path: str, role: str, kind: str, content: bytes = b"x", **more: Any) -> File:
         """A file of it with its bytes in the store."""

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from repo_service.policy import OPERATOR
-from repo_service.services import accounts, curation, indexing
+from repo_service.services import accounts
 from repo_service.services.finding import FacetValue
 from repo_service.services.trees import narrowest, parents
 from repo_service.web.facets import FIRST, Box, Branch, boxes
@@ -30,16 +30,9 @@ def towns(library: Library) -> Iterator[Library]:
         library.home = accounts.create_institution(library.ctx, OPERATOR, slug=slug, name=f"{slug} 学堂", **place)
         made.append(library.resource(f"{WORD}染布", subjects=["S66"], year=2020 + len(made)).id)
     library.home = home
-    _index(library)
+    library.index()
     yield library
-    for one in made:
-        curation.withdraw(library.ctx, OPERATOR, one, reason="The test has ended.")
-    _index(library)
-
-
-def _index(library: Library) -> None:
-    while indexing.drain(library.ctx):
-        continue
+    library.take_away(made)
 
 
 def box(library: Library, address: str, name: str) -> str:

@@ -6,8 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from repo_service.policy import OPERATOR
-from repo_service.services import curation, indexing, paging
+from repo_service.services import paging
 from repo_service.web.searching import CHOSEN, PAGE
 from tests.repo_service.web.conftest import Library
 
@@ -18,16 +17,9 @@ WORD = "蜡染"
 def many(library: Library) -> Iterator[Library]:
     """Two pages of resources and one more, taken away again for the other modules."""
     made = [library.resource(f"{WORD}第 {number} 课").id for number in range(2 * PAGE + 1)]
-    _index(library)
+    library.index()
     yield library
-    for one in made:
-        curation.withdraw(library.ctx, OPERATOR, one, reason="The test has ended.")
-    _index(library)
-
-
-def _index(library: Library) -> None:
-    while indexing.drain(library.ctx):
-        continue
+    library.take_away(made)
 
 
 def titles(page: str) -> list[str]:
