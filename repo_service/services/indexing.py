@@ -103,7 +103,7 @@ def drain(ctx: Context, limit: int = 1_000) -> int:
     with ctx.db.read() as session:
         rows, changes, unmapped = _changes(session, rows)
     strange = {one.id for one in unmapped}
-    rejected = unmapped + ctx.index.write([change for change in changes if change.id not in strange])
+    rejected = unmapped + ctx.index.write([one for one in changes if one.id not in strange])
     _settle(ctx, rows, changes, rejected, ctx.index.health().generation or health.generation)
     return len(rows)
 

@@ -65,7 +65,7 @@ MUTATIONS = (
         "indexing",
         (
             (
-                "    rejected = unmapped + ctx.index.write([change for change in changes if change.id not in strange])\n"
+                "    rejected = unmapped + ctx.index.write([one for one in changes if one.id not in strange])\n"
                 "    _settle(ctx, rows, changes, rejected,",
                 "    _settle(ctx, rows, changes, [],",
             ),
