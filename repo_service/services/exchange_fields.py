@@ -13,9 +13,8 @@ SHORTEST_YEAR, LONGEST_YEAR, REPUBLIC = 1, 200, 1911  # 民國 years, as catalog
 _FLAGS = frozenset({"degree", "vocational"})
 _LINES = frozenset({"external_id", "title", "language", "licence", "level"})
 _TEXTS = frozenset({"description", "text"})
-_NEVER_EMPTY = frozenset(
-    {"language", "licence", "degree", "vocational"}
-)  # nothing said of them leaves them as they are
+# Nothing said of them leaves them as they are.
+_NEVER_EMPTY = frozenset({"language", "licence", "degree", "vocational"})
 _CONTROLS = dict.fromkeys(code for code in (*range(0x20), 0x7F) if chr(code) not in "\t\n\r")
 _YES = frozenset({"true", "1", "yes", "y", "是"})
 _NO = frozenset({"false", "0", "no", "n", "否", ""})
