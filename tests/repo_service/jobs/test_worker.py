@@ -77,9 +77,10 @@ def test_a_stopped_worker_hands_back_what_it_did(live: Bench) -> None:
 
 
 def test_a_step_whose_lease_was_taken_stops(live: Bench) -> None:
-    stopped = threading.Event()
+    started, stopped = threading.Event(), threading.Event()
 
     def endless(given: StepInput, around: Surroundings) -> StepOutput:
+        started.set()
         try:
             while True:
                 around.report(0.1)
@@ -90,7 +91,7 @@ def test_a_step_whose_lease_was_taken_stops(live: Bench) -> None:
     line = Line((Step("endless", 1, endless),))
     file = live.give(line)
     with worker.working(live.ctx, concurrency=1, reconcile=False, pipeline=line):
-        eventually(lambda: live.states().get("endless") == "running")
+        assert started.wait(30), "a job that is cancelled before its step began never begins it"
         with live.ctx.db.write() as session:
             jobs.cancel_for(session, live.ctx, file)
         assert stopped.wait(30)
