@@ -17,6 +17,7 @@ from repo_service.context import Context
 from repo_service.models import Resource
 from repo_service.policy import ANONYMOUS
 from repo_service.services import directory, publicity
+from repo_service.services.addresses import parameters
 from repo_service.services.indexing import search as find
 from repo_service.services.indexing import suggest as complete
 from repo_service.services.saved import said
@@ -100,9 +101,7 @@ def found(
     if page.degraded:
         raise SearchUnavailable("a feed is kept by others: better none than half of one")
     resources = publicity.by_ids(ctx, [hit.id for hit in page.hits])
-    chosen = [(name, value) for name, values in asked.filters.items() for value in values]
-    words = [("q", asked.q)] if asked.q else []
-    asked_for = [*words, *chosen, *([("exact", "true")] if asked.exact else [])]
+    asked_for = [pair for pair in parameters(asked.q, asked.filters, exact=asked.exact) if pair[1]]
     about = _About(said(ctx, asked_for, lang), f"/search?{urlencode(asked_for)}")
     return _feed(request, ctx, lang, resources, about, page.next_cursor)
 

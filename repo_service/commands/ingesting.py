@@ -141,7 +141,7 @@ def _worker_runs(ctx: Context) -> bool:
 
 def _until_indexed(ctx: Context, ids: Sequence[str]) -> None:
     until = time.monotonic() + INDEX_SECONDS
-    waiting = select(Outbox.id).where(Outbox.kind == outbox.INDEX, Outbox.done_at.is_(None), Outbox.attempts == 0)
+    waiting = select(Outbox.id).where(outbox.UNTOLD)
     for start in range(0, len(ids), AT_ONCE):
         while time.monotonic() < until:
             with ctx.db.read() as session:

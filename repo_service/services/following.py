@@ -82,10 +82,7 @@ class Following:
         return bool(self._renew)
 
     def _waiting(self, until: datetime) -> int:
-        """Changes up to this moment that the index does not know yet; found by their state.
-
-        What it refused is tried again later, and nobody waits for that.
-        """
-        open_rows = select(func.count()).select_from(Outbox).where(Outbox.done_at.is_(None), Outbox.attempts == 0)
+        """Changes up to this moment that the index does not know yet; found by their state."""
+        untold = select(func.count()).select_from(Outbox).where(outbox.UNTOLD, Outbox.created_at <= until)
         with self._ctx.db.read() as session:
-            return session.scalar(open_rows.where(Outbox.kind == outbox.INDEX, Outbox.created_at <= until)) or 0
+            return session.scalar(untold) or 0

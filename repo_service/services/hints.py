@@ -8,6 +8,7 @@ from urllib.parse import urlencode
 from pydantic import BaseModel, Field
 
 from repo_service.context import Context
+from repo_service.services.addresses import parameters
 from repo_service.services.labels import Locale, labels
 from repo_service.services.named import named
 from search.errors import SearchUnavailable
@@ -82,8 +83,7 @@ def _without_a_filter(ctx: Context, bare: Query, locale: Locale) -> Iterator[Hin
 def _counted(ctx: Context, query: Query, kind: str, text: str) -> Hint | None:
     """The search as a hint, when it finds something."""
     total = ctx.index.search(query).total
-    asked = [("q", query.text), *((name, value) for name, values in query.filters.items() for value in values)]
-    asked += [("exact", "true")] if query.exact else []
+    asked = parameters(query.text, query.filters, exact=query.exact)
     address = f"/search?{urlencode([pair for pair in asked if pair[1]])}"
     return Hint(kind=kind, text=text, total=total, url=address) if total else None
 

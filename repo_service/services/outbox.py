@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from itertools import groupby
 
 import structlog
-from sqlalchemy import insert, update
+from sqlalchemy import and_, insert, update
 from sqlalchemy.orm import Session
 
 from repo_service.context import Context
@@ -12,6 +12,8 @@ from repo_service.models import Job, Outbox, new_id
 
 RING = "ring"
 INDEX = "index"
+# What the index has not been told yet. What it refused is tried again later, and nobody waits for that.
+UNTOLD = and_(Outbox.kind == INDEX, Outbox.done_at.is_(None), Outbox.attempts == 0)
 
 _log = structlog.get_logger(__name__)
 

@@ -16,6 +16,7 @@ from repo_service.context import Context
 from repo_service.errors import Invalid
 from repo_service.policy import Actor
 from repo_service.services import paging, saved
+from repo_service.services.addresses import parameters
 from repo_service.services.clicks import ClickDraft
 from repo_service.services.finding import SearchPage, SearchRequest, offset_of, search
 from repo_service.services.hits import HitView
@@ -63,7 +64,7 @@ def results(request: Request, ctx: Ctx, actor: CurrentActor) -> Response:
     count_search(request, asked, found)
     start = offset_of(asked)
     chosen = [(name, value) for name, values in asked.filters.items() for value in values]
-    address = urlencode([("q", asked.q), *chosen, *([("exact", EXACT)] if asked.exact else [])])
+    address = urlencode(parameters(asked.q, asked.filters, exact=asked.exact))
     made = boxes(ctx, found.facets, lambda name, value, below: _widened(request, found, name, value, below))
     ticked = {box.name for box in made} - set(TREES)  # a typed filter that is a ticked box may be unticked too
     return page(
@@ -156,8 +157,8 @@ def request_of(request: Request) -> SearchRequest:
     """The search that an address stands for; what it does not understand, it leaves out."""
     given = request.query_params
     sort = next((one for one in SORTS if one == given.get("sort")), SORTS[0])
-    pairs = [(name, value) for name, value in given.multi_items() if value and name in FACETS][:CHOSEN]
-    filters = {name: tuple(dict.fromkeys(value for key, value in pairs if key == name)) for name in FACETS}
+    chosen = _chosen(request)
+    filters = {name: tuple(dict.fromkeys(value for key, value in chosen if key == name)) for name in FACETS}
     return SearchRequest(
         q=given.get("q", "").strip()[:LONGEST],
         filters={name: values for name, values in filters.items() if values},
@@ -191,10 +192,14 @@ def quick(request: Request, found: SearchPage) -> list[Chip]:
 
 def _pairs(request: Request) -> list[tuple[str, str]]:
     """What another search takes over: no more than is looked at."""
-    given = request.query_params.multi_items()
-    chosen = [(name, value) for name, value in given if value and name in FACETS][:CHOSEN]
     said = [(name, value[:LONGEST]) for name in _KEPT if (value := request.query_params.get(name))]
-    return [*said, *chosen]
+    return [*said, *_chosen(request)]
+
+
+def _chosen(request: Request) -> list[tuple[str, str]]:
+    """The filters of an address, as many as are looked at."""
+    given = request.query_params.multi_items()
+    return [(name, value) for name, value in given if value and name in FACETS][:CHOSEN]
 
 
 def _to(pairs: Iterable[tuple[str, str]]) -> str:
